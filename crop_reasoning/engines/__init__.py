@@ -1,0 +1,1 @@
+"""Engines: text generation behind one call, whoever runs the model."""

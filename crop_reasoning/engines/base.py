@@ -1,0 +1,57 @@
+"""The one contract between us and whatever generates text.
+
+An engine gets pixels that are already upright and resized to the plan, and messages with an image placeholder; it gives
+back text. Coordinates, prompts and parsing are not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from crop_reasoning.images import VisionBudget
+from crop_reasoning.models.families import Family
+from crop_reasoning.reasoning.chat import Message
+
+MAX_NEW_TOKENS = 768
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One conversation about one photo. `prefix` is the beginning of the answer that the engine must continue."""
+
+    id: str
+    image: Image.Image
+    messages: list[Message]
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What came back. `finish_reason` is `stop` or `length`; `text` includes the request's prefix."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    tokens: int
+    seconds: float
+
+
+class Engine(Protocol):
+    """`generate` keeps the order of its requests; `stream` yields pieces of text, its last item is the Generation."""
+
+    name: str
+    family: Family
+    budget: VisionBudget
+    prompt_id: str
+
+    def generate(
+        self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0
+    ) -> list[Generation]: ...
+
+    def stream(
+        self, request: Request, *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0
+    ) -> Iterator[str | Generation]: ...

@@ -1,0 +1,1 @@
+"""Models: the families we know, how they are loaded, adapted and merged, and the embedded nano model."""

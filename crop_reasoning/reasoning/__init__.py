@@ -1,0 +1,1 @@
+"""Reasoning: the answer's grammar, the prompts, chat samples and their lengths."""
