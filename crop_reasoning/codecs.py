@@ -36,9 +36,12 @@ class BoxRefused(DataError):
 
 
 def encode_point(xy: tuple[float, float], codec: Codec, plan: ImagePlan) -> tuple[int, int]:
-    """A point of [0,1]² on the grid, half units rounded up."""
+    """A point of [0,1]² on the grid, half units rounded up; `DataError` for a point outside the image."""
     columns, rows = codec(plan)
-    return (int(xy[0] * columns + 0.5), int(xy[1] * rows + 0.5))
+    x, y = xy[0] * columns + 0.5, xy[1] * rows + 0.5
+    if not (0 <= x < columns + 1 and 0 <= y < rows + 1):  # NaN fails every comparison
+        raise DataError(f"point ({xy[0]:g}, {xy[1]:g}): expected both in [0,1]; clip the geometry to the image first")
+    return (int(x), int(y))
 
 
 def decode_point(ints: Sequence[int], codec: Codec, plan: ImagePlan) -> tuple[float, float]:
@@ -49,14 +52,13 @@ def decode_point(ints: Sequence[int], codec: Codec, plan: ImagePlan) -> tuple[fl
 
 
 def encode(box: Box, codec: Codec, plan: ImagePlan) -> tuple[int, int, int, int]:
-    """The integers a model writes for `box`: each edge within half a unit of the grid, never collapsed to nothing."""
+    """The integers a model writes for `box`: each edge within half a unit of the grid.
+
+    A box too thin for the grid becomes the unit that holds its center; only there may an edge move by up to a unit.
+    """
     columns, rows = codec(plan)
-    x1, y1 = encode_point((box.x1, box.y1), codec, plan)
-    x2, y2 = encode_point((box.x2, box.y2), codec, plan)
-    if x2 == x1:
-        x1, x2 = (x1, x2 + 1) if x2 < columns else (x1 - 1, x2)
-    if y2 == y1:
-        y1, y2 = (y1, y2 + 1) if y2 < rows else (y1 - 1, y2)
+    x1, x2 = _edges(box.x1, box.x2, columns)
+    y1, y2 = _edges(box.y1, box.y2, rows)
     return (x1, y1, x2, y2)
 
 
@@ -71,9 +73,17 @@ def decode(ints: Sequence[int], codec: Codec, plan: ImagePlan) -> Box:
     return Box(x1 / columns, y1 / rows, x2 / columns, y2 / rows)
 
 
+def _edges(low: float, high: float, side: int) -> tuple[int, int]:
+    first, last = int(low * side + 0.5), int(high * side + 0.5)
+    if first == last:
+        first = min(int((low + high) / 2 * side), side - 1)
+        last = first + 1
+    return (first, last)
+
+
 def _check(ints: Sequence[int], count: int, grid: tuple[int, int]) -> None:
     if len(ints) != count or any(isinstance(v, bool) or not isinstance(v, int) for v in ints):
-        raise BoxRefused("arity", f"got {list(ints)!r}, expected {count} integers")
+        raise BoxRefused("arity", f"got {repr(list(ints))[:80]}, expected {count} integers")
     for value, limit in zip(ints, grid * (count // 2), strict=True):
         if not 0 <= value <= limit:
             raise BoxRefused("out_of_range", f"{value} in {list(ints)!r} is outside 0-{limit}")

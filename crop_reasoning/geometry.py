@@ -159,12 +159,15 @@ def fit_aspect(box: Box, aspect: tuple[int, int], wh: Size) -> tuple[int, int, i
     """The pixel box `xyxy` of exactly the ratio `aspect` that lies nearest to `box`.
 
     Keeps the center and the area of `box` where the image allows, then shrinks to fit. The sides are whole multiples
-    of the reduced ratio, so that width : height is exact. `DataError` if the image cannot hold even one multiple.
+    of the reduced ratio, so that width : height is exact. `DataError` if the image cannot hold even one multiple, or
+    if the ratio is not of two positive numbers.
 
     >>> fit_aspect(Box(0.1, 0.1, 0.9, 0.9), (1, 1), (400, 200))
     (100, 0, 300, 200)
     """
     w, h = wh
+    if min(aspect) < 1:
+        raise DataError(f"aspect {aspect[0]}:{aspect[1]}: expected two positive whole numbers, for instance 4:5")
     common = math.gcd(*aspect)
     rw, rh = aspect[0] // common, aspect[1] // common
     largest = min(w // rw, h // rh)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Size
@@ -22,7 +21,7 @@ MAX_PIXELS = 50_000_000
 """Larger photographs are refused before their pixels are decoded."""
 MAX_ASPECT = 200
 """The processors of the Qwen-VL line refuse images longer than this many times their width."""
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ def plan_image(wh: Size, budget: VisionBudget) -> ImagePlan:
     """The resize plan of an upright image of size `wh` (pixels), from its size alone.
 
     The rule is that of the Qwen-VL processors (`smart_resize`): nearest multiples of `factor`, scaled into the pixel
-    budget with the aspect kept as far as the grid allows. `DataError` for empty images and aspects above 200.
+    budget with the aspect kept as far as the grid allows. `DataError` for empty images, aspects above 200, and strips
+    so long that a processor given the resized pixels would resize or refuse them (none below 20:1 at usual budgets).
 
     >>> plan_image((1024, 683), VisionBudget("qwen3_vl", 32, 65536, 16777216)).visual_tokens
     672
@@ -60,7 +60,18 @@ def plan_image(wh: Size, budget: VisionBudget) -> ImagePlan:
             f"an image of {w}x{h} px: the processors of this model line take aspects up to {MAX_ASPECT}:1; "
             "crop or pad it first"
         )
-    factor = budget.factor
+    seen = _smart_resize(wh, budget)
+    if max(seen) > MAX_ASPECT * min(seen) or _smart_resize(seen, budget) != seen:
+        raise DataError(
+            f"an image of {w}x{h} px becomes {seen[0]}x{seen[1]}, which this model's processor would resize again; "
+            "it is too long a strip for the pixel budget: crop or pad it first, or raise the budget"
+        )
+    tokens = (seen[0] // budget.factor) * (seen[1] // budget.factor)
+    return ImagePlan((w, h), seen, tokens, budget.family)
+
+
+def _smart_resize(wh: Size, budget: VisionBudget) -> Size:
+    (w, h), factor = wh, budget.factor
     seen_w, seen_h = round(w / factor) * factor, round(h / factor) * factor
     if seen_w * seen_h > budget.max_pixels:
         shrink = math.sqrt(w * h / budget.max_pixels)
@@ -70,42 +81,46 @@ def plan_image(wh: Size, budget: VisionBudget) -> ImagePlan:
         grow = math.sqrt(budget.min_pixels / (w * h))
         seen_w = math.ceil(w * grow / factor) * factor
         seen_h = math.ceil(h * grow / factor) * factor
-    return ImagePlan((w, h), (seen_w, seen_h), (seen_w // factor) * (seen_h // factor), budget.family)
+    return (seen_w, seen_h)
 
 
 def load_upright(source: Path | str | bytes) -> Image.Image:
     """Decode an image into upright RGB pixels (EXIF orientation applied, transparency on white).
 
-    `DataError` names the source and the reason: missing, not an image, cut short, above `MAX_PIXELS`.
+    `DataError` names the source and the reason: missing, not an image, cut short, above `MAX_PIXELS`. Of an animation
+    the first frame is taken.
     """
     name = "the image sent" if isinstance(source, bytes) else str(source)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, lower limit follows
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise DataError(
-                f"{name}: {image.width}x{image.height} is {image.width * image.height / 1e6:.0f} megapixels, "
-                f"expected at most {MAX_PIXELS / 1e6:.0f}; scale it down first"
-            )
-        image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"{name}: {image.width}x{image.height} is {image.width * image.height / 1e6:.0f} megapixels, "
+                    f"expected at most {MAX_PIXELS / 1e6:.0f}; scale it down first"
+                )
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{name}: no such file; check the path") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name}: far above {MAX_PIXELS / 1e6:.0f} megapixels; scale it down first") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as problem:
-        reason = "not an image of a known format" if isinstance(problem, Image.UnidentifiedImageError) else problem
-        raise DataError(f"{name}: cannot be decoded ({reason}); expected a whole {', '.join(FORMATS[:4])} file") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{name}: not an image of a known format; expected {', '.join(FORMATS)}") from None
+    except Exception as problem:  # on broken bytes decoders raise what they like: OSError, struct.error, ...
+        raise DataError(f"{name}: cannot be decoded ({problem}); expected a whole photograph") from None
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if image.mode in ("I", "F"):
+        raise ValueError("32 bits a channel, of unknown scale")
+    if image.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    if image.mode.startswith("I;16") or image.mode == "I":  # Pillow would clip 16 bits at 255
-        image = image.convert("I").point(lambda value: value / 256).convert("L")
     return image.convert("RGB")
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from crop_reasoning.codecs import Codec, resized_pixels, thousandths
 from crop_reasoning.errors import ModelError
 
-LANGUAGE_MODEL_LINEAR = (
-    r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
-)
+LANGUAGE_MODEL_LINEAR = r"^model\.language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
 """LoRA sits on the language model alone. Plain names would also hit Qwen2.5-VL's vision MLP."""
 
 

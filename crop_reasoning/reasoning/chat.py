@@ -6,20 +6,31 @@ blocks (Arrow would fill the missing key and the placeholder count would no long
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from crop_reasoning.errors import DataError
+
 Message = dict[str, Any]
+_CONTROL = re.compile(r"<\|\w+\|>")
 
 
 def user(text: str, *, image: bool = False) -> Message:
     """A user turn, with the photo's placeholder in front of the words if `image`."""
     blocks: list[dict[str, str]] = [{"type": "image"}] if image else []
-    return {"role": "user", "content": [*blocks, {"type": "text", "text": text}]}
+    return {"role": "user", "content": [*blocks, _words(text)]}
 
 
 def assistant(text: str) -> Message:
     """An assistant turn."""
-    return {"role": "assistant", "content": [{"type": "text", "text": text}]}
+    return {"role": "assistant", "content": [_words(text)]}
+
+
+def _words(text: str) -> dict[str, str]:
+    """A text block; `DataError` for control tokens, with which words could end their turn or pose as an image."""
+    if control := _CONTROL.search(text):
+        raise DataError(f"the text holds {control.group()}, a control token of the chat; leave it out")
+    return {"type": "text", "text": text}
 
 
 def sft_sample(prompt: str, answer: str) -> dict[str, list[Message]]:

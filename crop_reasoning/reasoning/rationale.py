@@ -1,7 +1,7 @@
 """The grammar of an answer: analysis, proposals, decision. `render` and `parse` are inverses.
 
     <analysis>
-    {"subject":[312,240,455,610],"elements":[{"name":"horizontal","line":[0,402,1000,402],"evidence":"a level horizon"}]}
+    {"subject":[312,240,455,610],"elements":[{"name":"horizontal","line":[0,402,1000,402],"evidence":"a horizon"}]}
     </analysis>
     <proposals>
     {"box":[105,80,905,880],"serves":["rule of thirds"],"reason":"subject on the left third"}
@@ -20,10 +20,12 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from crop_reasoning.codecs import BoxRefused, Codec, decode, decode_point, encode, encode_point
+from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
 
@@ -47,6 +49,10 @@ class Element:
     point: Point | None = None
     line: Line | None = None
     box: Box | None = None
+
+    def __post_init__(self) -> None:
+        if sum(geometry is not None for geometry in (self.point, self.line, self.box)) > 1:
+            raise DataError(f"element {self.name!r}: has several of point, line and box, expected at most one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Rationale:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """An answer that yields a box. `repairs` lists what had to be overlooked; empty means a strict parse."""
+    """An answer that yields a box. `repairs` lists what had to be overlooked: nothing, if `render` writes it so."""
 
     rationale: Rationale
     repairs: tuple[str, ...] = ()
@@ -101,7 +107,10 @@ class ParseFailure:
 
 
 def render(rationale: Rationale, codec: Codec, plan: ImagePlan) -> str:
-    """The text of an answer. Geometry goes through `codec`; everything else is written as it is."""
+    """The text of an answer. Geometry goes through `codec`; everything else is written as it is.
+
+    `parse` reads it back as `quantize(rationale)`, strictly, unless the decision is below `MIN_SIDE`.
+    """
     analysis = {
         "subject": list(encode(rationale.subject, codec, plan)) if rationale.subject else None,
         "elements": [_element_json(element, codec, plan) for element in rationale.elements],
@@ -126,36 +135,39 @@ def render_box(box: Box, codec: Codec, plan: ImagePlan) -> str:
 def parse(text: str, codec: Codec, plan: ImagePlan, *, cut: bool = False) -> Parsed | ParseFailure:
     """Read an answer. Never raises; `cut` says that the engine stopped at its token limit.
 
-    Strict first. What may be overlooked, each counted in `repairs`: words around the parts, code fences, a decision
-    whose end is missing after a complete box, an analysis or proposals that cannot be read. Never repaired: the
-    integers themselves. The last decision counts if there are several.
+    What may be overlooked, each counted in `repairs`: words around the parts (a model's thoughts among them), code
+    fences, a decision whose end is missing after a complete box, an analysis or proposals that cannot be read, any
+    other departure from the text that `render` writes. Never repaired: the integers themselves, nor a decision with
+    two boxes. The last decision counts if there are several; tags inside JSON strings and thoughts do not count.
     """
     if not text.strip():
         return ParseFailure("empty", "the answer holds no text")
-    opening = text.rfind("<decision>")
+    answer = text.rpartition("</think>")[2]
+    tags = _STRING.sub(lambda string: " " * len(string.group()), answer)  # same length, so offsets agree
+    opening = -1 if "<think>" in tags else tags.rfind("<decision>")
     if opening < 0:
         kind = "truncated" if cut else "no_decision"
         return ParseFailure(kind, "no <decision> part" + (" before the token limit" if cut else ""))
-    repairs: list[str] = []
-    tail = text[opening + len("<decision>") :]
-    body, closed, after = tail.partition("</decision>")
-    value = _decision_json(body, bool(closed), repairs)
+    repairs = _around(tags, thoughts=len(answer) < len(text))
+    closing = tags.find("</decision>", opening)
+    body = answer[opening + len("<decision>") : closing if closing >= 0 else None]
+    value = _decision_json(body, closing >= 0, repairs)
     if value is None:
-        kind = "truncated" if not closed else "not_json"
+        kind = "truncated" if closing < 0 else "not_json"
         return ParseFailure(kind, f"the decision reads {body.strip()[:80]!r}")
     try:
         box = decode(_ints(value.get("box")), codec, plan)
     except BoxRefused as refused:
         return ParseFailure(refused.kind, f"decision: {refused}")
-    if min(box.width, box.height) < MIN_SIDE:
+    if min(box.width, box.height) < MIN_SIDE - 1e-9:  # 0.06 - 0.04 is a little less than 0.02
         return ParseFailure("too_small", f"decision: {box.width:.3f} x {box.height:.3f} of the image")
-    if after.strip() or text[: text.find("<")].strip():
-        repairs.append("words around the parts")
-    subject, elements = _read_analysis(text, codec, plan, repairs)
-    proposals = _read_proposals(text, codec, plan, repairs)
-    why = value.get("why", "")
-    decision = Decision(box, why if isinstance(why, str) else "")
-    return Parsed(Rationale(subject, elements, proposals, decision), tuple(repairs))
+    subject, elements = _read_analysis(_part("analysis", answer, tags[:opening]), codec, plan, repairs)
+    proposals = _read_proposals(_part("proposals", answer, tags[:opening]), codec, plan, repairs)
+    why = value.get("why")
+    rationale = Rationale(subject, elements, proposals, Decision(box, why if isinstance(why, str) else ""))
+    if not repairs and render(rationale, codec, plan) != text.strip():
+        repairs.append("not the canonical text")
+    return Parsed(rationale, tuple(repairs))
 
 
 def quantize(rationale: Rationale, codec: Codec, plan: ImagePlan) -> Rationale:
@@ -164,13 +176,9 @@ def quantize(rationale: Rationale, codec: Codec, plan: ImagePlan) -> Rationale:
     def snap(box: Box) -> Box:
         return decode(encode(box, codec, plan), codec, plan)
 
-    def snap_element(element: Element) -> Element:
-        read = _element_from(_element_json(element, codec, plan), codec, plan)
-        return read
-
     return Rationale(
         snap(rationale.subject) if rationale.subject else None,
-        tuple(snap_element(element) for element in rationale.elements),
+        tuple(_element_from(_element_json(element, codec, plan), codec, plan) for element in rationale.elements),
         tuple(replace(proposal, box=snap(proposal.box)) for proposal in rationale.proposals),
         replace(rationale.decision, box=snap(rationale.decision.box)),
     )
@@ -210,64 +218,94 @@ def _element_from(value: Any, codec: Codec, plan: ImagePlan) -> Element:
 
 def _ints(value: Any) -> list[int]:
     if not isinstance(value, list):
-        raise BoxRefused("arity", f"got {value!r}, expected a list of integers")
+        raise BoxRefused("arity", f"got {repr(value)[:80]}, expected a list of integers")
     return value
+
+
+def _loads(text: str) -> Any:
+    """Strict JSON: no NaN, no key twice, no half of a surrogate pair (it could not be written to any file)."""
+    value = _DECODER.decode(text.strip())
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, DataError, RecursionError)
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?')
+"""A JSON string, or its beginning if the text or the line ends within it."""
+_LEADING_BOX = re.compile(r'\{\s*"box"\s*:\s*(\[[^\[\]{}"]*\])')
+
+
+def _around(tags: str, *, thoughts: bool) -> list[str]:
+    """The repairs that the text outside the parts calls for; `tags` is the answer with its strings blanked."""
+    outside = re.sub(r"<(analysis|proposals|decision)>.*?(</\1>|\Z)", "", tags, flags=re.DOTALL)
+    repairs = ["words around the parts"] if thoughts or outside.strip() else []
+    return repairs + (["several decisions"] if tags.count("<decision>") > 1 else [])
+
+
+def _part(tag: str, answer: str, tags: str) -> str | None:
+    """What the last part of that name holds, or None; `tags` is the answer's beginning with its strings blanked."""
+    start = tags.rfind(f"<{tag}>")
+    end = tags.find(f"</{tag}>", start)
+    return answer[start + len(tag) + 2 : end] if 0 <= start < end else None
 
 
 def _decision_json(body: str, closed: bool, repairs: list[str]) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-        if closed and isinstance(value, dict):
-            return value
-    except (json.JSONDecodeError, RecursionError):
-        value = None
-    unfenced = re.sub(r"```(?:json)?", "", body).strip()
-    try:
-        value = json.loads(unfenced)
-    except (json.JSONDecodeError, RecursionError):
-        found = re.search(r'"box"\s*:\s*(\[[^\[\]]*\])', unfenced)
-        try:
-            value = {"box": json.loads(found.group(1))} if found else None
-        except json.JSONDecodeError:
-            value = None
-    if not isinstance(value, dict):
+    """The decision's object; None if there is none, or if it is broken and its box is not beyond doubt."""
+    with suppress(*_UNREADABLE):
+        value = _loads(body)
+        if closed:
+            return value if isinstance(value, dict) else None
+    repairs.append("decision not plain JSON" if closed else "decision not closed")
+    if body.count('"box"') != 1:
         return None
-    repairs.append("decision not closed" if not closed else "decision not plain JSON")
-    return value
-
-
-def _part(text: str, tag: str) -> str | None:
-    found = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
-    return found.group(1) if found else None
+    start = max(body.find("{"), 0)
+    with suppress(*_UNREADABLE):
+        return _loads(body[start : start + _DECODER.raw_decode(body[start:])[1]])
+    with suppress(*_UNREADABLE):
+        leading = _LEADING_BOX.match(body, start)
+        return {"box": _loads(leading.group(1))} if leading else None
+    return None
 
 
 def _read_analysis(
-    text: str, codec: Codec, plan: ImagePlan, repairs: list[str]
+    body: str | None, codec: Codec, plan: ImagePlan, repairs: list[str]
 ) -> tuple[Box | None, tuple[Element, ...]]:
-    body = _part(text, "analysis")
+    if body is None:
+        repairs.append("no analysis")
+        return None, ()
     try:
-        value = json.loads(body or "")
+        value = _loads(body)
         subject = decode(_ints(value["subject"]), codec, plan) if value["subject"] is not None else None
         return subject, tuple(_element_from(element, codec, plan) for element in value["elements"])
-    except (ValueError, TypeError, KeyError, AttributeError, BoxRefused, RecursionError) as problem:
-        repairs.append(f"analysis left out: {type(problem).__name__}" if body is not None else "no analysis")
+    except _UNREADABLE as problem:
+        repairs.append(f"analysis left out: {type(problem).__name__}")
         return None, ()
 
 
-def _read_proposals(text: str, codec: Codec, plan: ImagePlan, repairs: list[str]) -> tuple[Proposal, ...]:
-    body = _part(text, "proposals")
+def _read_proposals(body: str | None, codec: Codec, plan: ImagePlan, repairs: list[str]) -> tuple[Proposal, ...]:
     if body is None:
         repairs.append("no proposals")
         return ()
     proposals = []
     for number, line in enumerate(filter(str.strip, body.split("\n")), 1):
         try:
-            value = json.loads(line)
-            serves = tuple(value["serves"])
-            reason = value["reason"]
-            if not isinstance(reason, str) or not all(isinstance(name, str) for name in serves):
-                raise TypeError("reason and serves are text")
-            proposals.append(Proposal(decode(_ints(value["box"]), codec, plan), serves, reason))
-        except (ValueError, TypeError, KeyError, AttributeError, BoxRefused, RecursionError) as problem:
+            value = _loads(line)
+            serves, reason = value["serves"], value["reason"]
+            if not isinstance(serves, list) or not all(isinstance(words, str) for words in (reason, *serves)):
+                raise TypeError("reason is text, serves a list of texts")
+            proposals.append(Proposal(decode(_ints(value["box"]), codec, plan), tuple(serves), reason))
+        except _UNREADABLE as problem:
             repairs.append(f"proposal {number} left out: {type(problem).__name__}")
     return tuple(proposals)

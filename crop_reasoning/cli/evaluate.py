@@ -1,0 +1,172 @@
+"""The verbs `predict`, `score` and `evaluate`: thin; what they do lives in `crop_reasoning.evaluation`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from crop_reasoning.engines.base import Engine
+    from crop_reasoning.evaluation.preference import Preference
+    from crop_reasoning.evaluation.score import Report
+
+Data = Annotated[Path, typer.Option("--data", help="A built data set (the folder that holds records.jsonl).")]
+Split = Annotated[str, typer.Option("--split", help="train, val or test.")]
+Run = Annotated[Path | None, typer.Option("--run", help="A run folder written by `train`.")]
+Model = Annotated[str | None, typer.Option("--model", help="A model folder.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible engine, with --name.")]
+Name = Annotated[str | None, typer.Option("--name", help="The model's name at --base-url.")]
+Baseline = Annotated[
+    str | None, typer.Option("--baseline", help="whole_image, center_crop:0.9 or best_constant (fitted on train).")
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first n images of the split.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images an engine call.")]
+Against = Annotated[
+    Path | None, typer.Option("--against", help="Another run's report.json: adds the paired difference.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+
+
+def predict(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="The prediction file; an unfinished one is continued.")],
+    split: Split = "test",
+    run: Run = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    name: Name = None,
+    baseline: Baseline = None,
+    limit: Limit = None,
+    batch_size: BatchSize = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model (or a baseline) for a crop of every image of a split and keep the answers in one file.
+
+    A run that was stopped loses at most one batch: the same command continues it.
+
+    Example: crop-reasoning predict --data data/fcdb --run runs/sft --out runs/sft/eval/fcdb.jsonl
+    """
+    _, new = _predict(data, out, split, run, model, base_url, name, baseline, limit, batch_size)
+    if as_json:
+        typer.echo(json.dumps({"predictions": str(out), "new": new}))
+    else:
+        typer.echo(
+            f"{out}: {new} new answers; score them with `crop-reasoning score --data {data} --predictions {out}`"
+        )
+
+
+def score(
+    data: Data,
+    predictions: Annotated[Path, typer.Option("--predictions", help="A file written by `predict`.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The report's folder; by default the file's name without its ending.")
+    ] = None,
+    against: Against = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a prediction file: report.json, report.md and report.html. Needs neither torch nor a model.
+
+    Example: crop-reasoning score --data data/fcdb --predictions runs/sft/eval/fcdb.jsonl
+    """
+    _report(data, predictions, out or predictions.with_suffix(""), against, None, as_json)
+
+
+def evaluate(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The report's folder; by default RUN/eval/<data>-<split>.")
+    ] = None,
+    split: Split = "test",
+    run: Run = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    name: Name = None,
+    baseline: Baseline = None,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Also measure preference accuracy on the split's pairs.")
+    ] = False,
+    limit: Limit = None,
+    batch_size: BatchSize = 32,
+    against: Against = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict and score in one go; --pairs adds preference accuracy (local models).
+
+    Example: crop-reasoning evaluate --data data/fcdb --run runs/dpo --pairs
+    """
+    from crop_reasoning.errors import RecipeError
+
+    if out is None and run is None:
+        raise RecipeError("evaluate: --out is needed without --run; say where the report shall go")
+    if pairs and baseline is not None:
+        raise RecipeError("evaluate: --pairs needs a model that can score text; a baseline has none")
+    folder = out or Path(str(run)) / "eval" / f"{data.resolve().name}-{split}"
+    predictions = folder / "predictions.jsonl"
+    engine, _ = _predict(data, predictions, split, run, model, base_url, name, baseline, limit, batch_size)
+    preference = None
+    if pairs and engine is not None:
+        from crop_reasoning.evaluation.preference import preference_accuracy
+
+        preference = preference_accuracy(engine, data, split, limit=limit)
+    _report(data, predictions, folder, against, preference, as_json)
+
+
+def _predict(
+    data: Path,
+    out: Path,
+    split: str,
+    run: Path | None,
+    model: str | None,
+    base_url: str | None,
+    name: str | None,
+    baseline: str | None,
+    limit: int | None,
+    batch_size: int,
+) -> tuple[Engine | None, int]:
+    """Open what was asked for and predict; the engine (None for a baseline) and the number of new answers."""
+    from crop_reasoning.errors import CropReasoningError, RecipeError
+    from crop_reasoning.evaluation import predict as predicting
+    from crop_reasoning.evaluation.predictions import fingerprint
+    from crop_reasoning.methods.baselines import baseline as baseline_box
+    from crop_reasoning.records import read_records
+
+    given = {"--run": run, "--model": model, "--base-url": base_url, "--baseline": baseline}
+    named = [flag for flag, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise RecipeError(f"got {' and '.join(named) or 'no method'}, expected exactly one of {', '.join(given)}")
+    try:
+        if baseline is not None:
+            box = baseline_box(baseline, read_records(data, "train"))
+            return None, predicting.predict_constant(box, baseline, data, split, out, limit=limit)
+        from crop_reasoning.engines.open import open_engine
+
+        source = str(run or model or "") or None
+        engine = open_engine(source, base_url, name)
+        weights = fingerprint(Path(source)) if source and Path(source).is_dir() else ""
+        return engine, predicting.predict(engine, data, split, out, limit=limit, batch_size=batch_size, weights=weights)
+    except KeyboardInterrupt:
+        raise CropReasoningError(
+            f"{out}: stopped by hand; what was answered is kept, the same command continues it"
+        ) from None
+
+
+def _report(
+    data: Path, predictions: Path, out: Path, against: Path | None, preference: Preference | None, as_json: bool
+) -> None:
+    from crop_reasoning.evaluation.report import markdown_table, report_json, write_report
+    from crop_reasoning.evaluation.score import score as score_file
+    from crop_reasoning.evaluation.score import with_preference
+
+    report: Report = score_file(data, predictions, against=against)
+    if preference is not None:
+        report = with_preference(report, preference)
+    files = write_report(report, data, predictions, out)
+    if as_json:
+        value: dict[str, Any] = report_json(report)
+        del value["outcomes"]
+        typer.echo(json.dumps({**value, "files": [str(path) for path in files]}, ensure_ascii=False))
+    else:
+        typer.echo(f"{report.protocol}\n\n{markdown_table(report.rows)}\n\n" + "\n".join(map(str, files)))

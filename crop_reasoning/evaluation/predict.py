@@ -1,0 +1,139 @@
+"""Run a model or a baseline over a split and keep every answer, one line an image.
+
+Photos go the one way they go everywhere: upright, planned, resized, asked with the run's prompt. What the answers mean
+is not this module's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from crop_reasoning.codecs import Codec
+from crop_reasoning.engines.base import MAX_NEW_TOKENS, Engine, Request
+from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.evaluation import predictions as files
+from crop_reasoning.evaluation.predictions import Header, Prediction
+from crop_reasoning.geometry import Box
+from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
+from crop_reasoning.log import progress, say
+from crop_reasoning.reasoning.chat import user
+from crop_reasoning.reasoning.prompts import user_text
+from crop_reasoning.reasoning.rationale import GRAMMAR
+from crop_reasoning.records import CropRecord
+
+BATCH = 32
+ENGINE_PACKAGES = ("pillow", "torch", "transformers", "peft")
+
+
+def predict(
+    engine: Engine,
+    folder: Path,
+    split: str,
+    out: Path,
+    *,
+    limit: int | None = None,
+    batch_size: int = BATCH,
+    weights: str = "",
+) -> int:
+    """Ask `engine` for one greedy answer an image of `folder`'s split and append them to `out`; how many were new.
+
+    Continues a file of the same header. An image that cannot be read is answered with `finish_reason` `image` and its
+    reason, and said aloud. Batches keep file order; each is on disk before the next one starts.
+    """
+    if batch_size < 1:
+        raise RecipeError(f"batch size {batch_size}: expected at least 1")
+    records = files.select_records(folder, split, limit)
+    header = Header(
+        method=engine.name,
+        data=folder.resolve().name,
+        data_sha256=files.data_sha256(folder),
+        split=split,
+        limit=limit,
+        n=len(records),
+        weights=weights,
+        prompt_id=engine.prompt_id,
+        grammar=GRAMMAR,
+        max_new_tokens=MAX_NEW_TOKENS,
+        budget=engine.budget,
+        versions=files.versions(*ENGINE_PACKAGES),
+    )
+    done = files.resume(out, header)
+    left = [record for record in records if record.id not in done]
+    if done:
+        say(f"{out}: {len(done)} of {len(records)} are already answered, {len(left)} to go")
+    for _ in progress(_answer(engine, folder, left, out, batch_size), f"predict {engine.name}", len(left)):
+        pass
+    return len(left)
+
+
+def predict_constant(box: Box, name: str, folder: Path, split: str, out: Path, *, limit: int | None = None) -> int:
+    """Write a baseline's box for each image of a split; how many were new. Images are not opened."""
+    records = files.select_records(folder, split, limit)
+    header = Header(
+        method=name,
+        data=folder.resolve().name,
+        data_sha256=files.data_sha256(folder),
+        split=split,
+        limit=limit,
+        n=len(records),
+        versions=files.versions(),
+    )
+    done = files.resume(out, header)
+    left = [record for record in records if record.id not in done]
+    files.append(out, [Prediction(record.id, box=box) for record in left])
+    return len(left)
+
+
+def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
+    """The request that asks `engine` for a crop of a record's photo.
+
+    `DataError` if the photo cannot be read, has an aspect no model of the line takes, or is not of the recorded size.
+    """
+    image, plan = seen_image(record, folder, engine)
+    text = prompt_for(record, engine.prompt_id, engine.family.codec, plan)
+    return Request(id=record.id, image=image, messages=[user(text, image=True)])
+
+
+def prompt_for(record: CropRecord, prompt_id: str, codec: Codec, plan: ImagePlan) -> str:
+    """The user's words for a record: a subject or an aspect is told only where the task gives it."""
+    given = record.task != "free"
+    aspect, subject = (record.aspect, record.subject) if given else (None, None)
+    return user_text(prompt_id, codec, plan, aspect=aspect, subject=subject)
+
+
+def seen_image(record: CropRecord, folder: Path, engine: Engine) -> tuple[Image.Image, ImagePlan]:
+    """A record's photo as the engine sees it, with its plan; errors as in `request_for`."""
+    image = load_upright(folder / record.image.path)
+    if image.size != record.image.wh:
+        raise DataError(
+            f"{folder / record.image.path}: is {image.width}x{image.height} px, the record says "
+            f"{record.image.wh[0]}x{record.image.wh[1]}; the file was changed, build the data set anew"
+        )
+    plan = plan_image(image.size, engine.budget)
+    return resize_to_plan(image, plan), plan
+
+
+def _answer(
+    engine: Engine, folder: Path, records: list[CropRecord], out: Path, batch_size: int
+) -> Iterator[Prediction]:
+    for start in range(0, len(records), batch_size):
+        batch = records[start : start + batch_size]
+        answers: dict[str, Prediction] = {}
+        requests = []
+        for record in batch:
+            try:
+                requests.append(request_for(record, folder, engine))
+            except DataError as problem:
+                say(f"record {record.id} counts as a failure: {problem}")
+                answers[record.id] = Prediction(record.id, finish_reason=files.IMAGE_FAILURE, problem=str(problem))
+        generations = engine.generate(requests) if requests else []
+        for request, made in zip(requests, generations, strict=True):
+            answers[request.id] = Prediction(
+                request.id, made.text, None, made.finish_reason, made.tokens, round(made.seconds, 4)
+            )
+        ordered = [answers[record.id] for record in batch]
+        files.append(out, ordered)
+        yield from ordered

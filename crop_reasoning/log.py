@@ -1,0 +1,34 @@
+"""Progress and messages for people, on stderr, so that stdout stays for results."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+PLAIN_INTERVAL_S = 10.0
+
+
+def say(text: str) -> None:
+    """One line for the person who watches."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
+    """Pass items through and show how far they are: a bar on a terminal, a line every few seconds elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(items, description=label, total=total, console=Console(stderr=True))
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= PLAIN_INTERVAL_S or done == total:
+            left = (now - start) / done * (total - done)
+            say(f"{label}: {done}/{total}, {now - start:.0f} s, about {left:.0f} s left")
+            last = now

@@ -1,0 +1,66 @@
+"""LoRA adapters: attached only if every key fits, merged with proof.
+
+PEFT loads an adapter whose keys do not fit with a warning and no effect. Here that is an error: an adapter that changes
+nothing would be evaluated as if it were the tuned model.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import ModelError
+
+
+def is_adapter(folder: Path | str) -> bool:
+    """Whether a folder holds a PEFT adapter."""
+    return (Path(folder) / "adapter_config.json").is_file()
+
+
+def base_of(folder: Path | str) -> str:
+    """The base model that an adapter names in its `adapter_config.json`."""
+    return json.loads((Path(folder) / "adapter_config.json").read_text())["base_model_name_or_path"]
+
+
+def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
+    """The model with the adapter of `folder`; `ModelError` if a key or a shape does not fit, or if its effect is 0."""
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    folder = Path(folder)
+    weights = folder / "adapter_model.safetensors"
+    if not is_adapter(folder) or not weights.is_file():
+        raise ModelError(f"{folder}: no adapter_config.json with adapter_model.safetensors; expected a LoRA adapter")
+    try:
+        with safe_open(weights, "pt") as file:
+            saved = set(file.keys())
+            effect = max((file.get_tensor(key).abs().max().item() for key in saved if "lora_B" in key), default=0.0)
+    except Exception as problem:  # safetensors raises its own Rust error type for torn files
+        raise ModelError(f"{weights}: cannot be read ({problem}); was the copy cut short?") from None
+    try:
+        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+    except (RuntimeError, ValueError) as problem:
+        reason = str(problem).strip().splitlines()[-1].strip()
+        raise ModelError(
+            f"{folder}: the adapter does not fit {_name(model)} ({reason}); use the base it names"
+        ) from None
+    expected = set(get_peft_model_state_dict(tuned))
+    if saved != expected:
+        stray = sorted(saved ^ expected)
+        raise ModelError(
+            f"{folder}: {len(stray)} adapter keys do not fit {_name(model)}, first {stray[0]!r}; "
+            f"{len(saved & expected)} of {len(saved)} would load and the rest have no effect; use the base it was trained on"
+        )
+    if effect == 0.0:
+        raise ModelError(f"{folder}: all lora_B weights are 0, the adapter has no effect; was it trained at all?")
+    return tuned
+
+
+def merge(model: Any) -> Any:
+    """The plain model with the adapter's weights added in."""
+    return model.merge_and_unload()
+
+
+def _name(model: Any) -> str:
+    return getattr(model.config, "_name_or_path", "") or model.config.model_type

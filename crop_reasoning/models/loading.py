@@ -1,0 +1,126 @@
+"""From a name to a model: run folders, model folders, adapters and hub ids, resolved in one place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import ModelError
+from crop_reasoning.models.adapters import attach, base_of, is_adapter
+from crop_reasoning.models.families import Family, family_named, family_of
+from crop_reasoning.models.processors import load_processor
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """What to load: a base (folder or hub id), an adapter on top of it or None, and the prompt it was tuned with."""
+
+    base: str
+    adapter: str | None
+    prompt_id: str | None
+
+
+def resolve(name: str | Path) -> ModelSource:
+    """What `name` means: a run folder (with `adapter/` or `model/`), a model folder, an adapter folder, or a hub id.
+
+    `ModelError` for a folder that is none of these and for a path that does not exist.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        if str(name).count("/") == 1 and not folder.parent.is_dir():
+            return ModelSource(str(name), None, None)  # looks like organization/model
+        raise ModelError(f"{name}: no such folder; expected a run, a model or an adapter folder, or organization/model")
+    if (folder / "recipe.yaml").is_file():
+        prompt_id = _prompt_of(folder)
+        if is_adapter(folder / "adapter"):
+            return ModelSource(_beside(base_of(folder / "adapter"), folder), str(folder / "adapter"), prompt_id)
+        if (folder / "model" / "config.json").is_file():
+            return ModelSource(str(folder / "model"), None, prompt_id)
+        raise ModelError(f"{folder}: the run has neither adapter/ nor model/ yet; finish it with --resume")
+    if is_adapter(folder):
+        return ModelSource(_beside(base_of(folder), folder), str(folder), None)
+    if (folder / "config.json").is_file():
+        return ModelSource(str(folder), None, None)
+    raise ModelError(f"{folder}: holds no recipe.yaml, adapter_config.json or config.json; expected a run or a model")
+
+
+def _prompt_of(run: Path) -> str | None:
+    import yaml
+
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text()) or {}
+    return recipe.get("prompt")
+
+
+def _beside(base: str, folder: Path) -> str:
+    """A base path as the adapter wrote it, or, if runs were moved together, relative to the adapter's parents."""
+    if Path(base).is_absolute() or Path(base).is_dir():
+        return base
+    for parent in folder.resolve().parents:
+        if (parent / base).is_dir():
+            return str(parent / base)
+    return base
+
+
+def family_for(base: str) -> Family:
+    """The family of a model folder or hub id, from its config's `model_type`."""
+    if Path(base).is_dir():
+        return family_of(base)
+    from transformers import AutoConfig
+
+    try:
+        return family_named(AutoConfig.from_pretrained(base).model_type, where=base)
+    except OSError as problem:
+        raise ModelError(
+            f"{base}: neither a folder here nor reachable on the hub ({str(problem).splitlines()[0]})"
+        ) from None
+
+
+def load_model(
+    base: str,
+    adapter: str | None = None,
+    *,
+    trainable: bool = False,
+    dtype: str = "float32",
+    quantize: str = "none",
+    attention: str | None = None,
+) -> tuple[Any, Any, Family]:
+    """A model with its adapter, its processor and its family.
+
+    `quantize` is `none` or `nf4` (bitsandbytes, the language model only). On a CPU the vision tower runs through exact
+    speed-ups. `ModelError` for torn or foreign weights.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    family = family_for(base)
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if attention:
+        options["attn_implementation"] = attention
+    if quantize == "nf4":
+        options["quantization_config"] = _nf4(options["dtype"])
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(base, **options)
+    except (OSError, RuntimeError, json.JSONDecodeError) as problem:
+        raise ModelError(f"{base}: cannot be loaded ({str(problem).strip().splitlines()[-1]})") from None
+    processor = load_processor(base, family)
+    if not torch.cuda.is_available():
+        from crop_reasoning.models.speedups import speed_up_vision
+
+        speed_up_vision(model)
+    if adapter:
+        model = attach(model, adapter, trainable)
+    return model, processor, family
+
+
+def _nf4(dtype: Any) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+        llm_int8_skip_modules=["model.visual", "lm_head"],  # the tower stays exact; full prefixes are required
+    )

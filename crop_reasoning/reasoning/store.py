@@ -1,0 +1,72 @@
+"""Rationales on disk, beside the records they belong to: `rationales.jsonl` and `pair_rationales.jsonl`.
+
+Geometry is stored as [0,1] floats, so the same file serves every model family; integers appear only when a sample is
+rendered for one of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import DataError
+from crop_reasoning.geometry import Box
+from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
+from crop_reasoning.records import Pair, pair_from_json, read_jsonl, read_records
+
+RATIONALES, PAIR_RATIONALES = "rationales.jsonl", "pair_rationales.jsonl"
+
+
+def rationale_from_json(value: dict[str, Any], where: str) -> Rationale:
+    """The rationale that `records.to_json` wrote; `DataError` names `where` and what is wrong."""
+    try:
+        return Rationale(
+            subject=Box(*value["subject"]) if value["subject"] else None,
+            elements=tuple(element_from_json(element) for element in value["elements"]),
+            proposals=tuple(Proposal(Box(*p["box"]), tuple(p["serves"]), p["reason"]) for p in value["proposals"]),
+            decision=Decision(Box(*value["decision"]["box"]), value["decision"]["why"]),
+        )
+    except KeyError as missing:
+        raise DataError(f"{where}: rationale without field {missing}; write the rationales anew") from None
+    except (TypeError, ValueError, DataError) as problem:
+        raise DataError(f"{where}: rationale cannot be read ({problem})") from None
+
+
+def element_from_json(value: dict[str, Any]) -> Element:
+    """An element from JSON values in [0,1], as records' `scene` and stored rationales hold them."""
+    return Element(
+        value["name"],
+        value.get("evidence", ""),
+        point=tuple(value["point"]) if value.get("point") else None,
+        line=tuple(value["line"]) if value.get("line") else None,
+        box=Box(*value["box"]) if value.get("box") else None,
+    )
+
+
+def read_rationales(folder: Path | str, split: str | None = None) -> dict[str, list[Rationale]]:
+    """Rationales by record id, in file order, of one split or of all. `DataError` if the file is missing."""
+    path = Path(folder) / RATIONALES
+    members = {record.id for record in read_records(folder, split)}
+    found: dict[str, list[Rationale]] = defaultdict(list)
+    for value in read_jsonl(path):
+        if value["record_id"] in members:
+            found[value["record_id"]].append(rationale_from_json(value["rationale"], f"{path}: {value['record_id']}"))
+    return dict(found)
+
+
+def read_pair_rationales(folder: Path | str, split: str | None = None) -> list[tuple[Pair, Rationale, Rationale]]:
+    """Each pair with the matched answers for its chosen and its rejected crop (equal but for the decision)."""
+    path = Path(folder) / PAIR_RATIONALES
+    members = {record.id for record in read_records(folder, split)}
+    found = []
+    for value in read_jsonl(path):
+        pair = pair_from_json(value["pair"])
+        if pair.record_id in members:
+            where = f"{path}: {pair.record_id}"
+            chosen, rejected = (
+                rationale_from_json(value["chosen"], where),
+                rationale_from_json(value["rejected"], where),
+            )
+            found.append((pair, chosen, rejected))
+    return found

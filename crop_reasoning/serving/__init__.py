@@ -1,0 +1,1 @@
+"""Serving: from a photo and words to a crop that says who produced it."""

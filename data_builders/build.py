@@ -1,0 +1,46 @@
+"""From a data set's name to a finished folder: records, pairs, rationales, manifest."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import DataError, RecipeError
+from data_builders.manifest import read_manifest, write_manifest
+
+BUILDERS = {"toy": "data_builders.toy:build", "fcdb": "data_builders.fcdb:build"}
+"""Name to `build(root: Path | None, out: Path, **options) -> dict`, what the manifest says beside counts and hashes."""
+_NO_TRACE = ("workers",)  # options that change no byte of the output
+
+
+def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Build a data set into `out` and write its rationales; the manifest.
+
+    `options` are the builder's keyword arguments; `seed` also seeds the rationales. `RecipeError` for an unknown name
+    or an option that this builder does not take, `DataError` if `out` holds another data set.
+    """
+    from data_builders.rationales import write_rationales
+
+    if name not in BUILDERS:
+        raise RecipeError(f"data set {name!r}: expected one of {', '.join(sorted(BUILDERS))}")
+    module, _, function = BUILDERS[name].partition(":")
+    builder = getattr(import_module(module), function)
+    taken = [key for key in inspect.signature(builder).parameters if key not in ("root", "out")]
+    if foreign := sorted(options.keys() - {*taken, "seed"}):
+        raise RecipeError(
+            f"data set {name} takes no {', '.join('--' + key for key in foreign)}; "
+            f"it takes {', '.join('--' + key for key in taken)}"
+        )
+    out = Path(out)
+    manifest = read_manifest(out)
+    if manifest is not None and manifest["dataset"] != name:
+        raise DataError(f"{out}: holds the data set {manifest['dataset']}, not {name}; choose another --out")
+    report = builder(root, out, **{key: value for key, value in options.items() if key in taken})
+    seed = options.get("seed", 0)
+    counts = write_rationales(out, seed)
+    if "pair_rationales" not in counts:
+        (out / "pair_rationales.jsonl").unlink(missing_ok=True)  # an earlier build's, of pairs that are gone
+    settings = {key: value for key, value in sorted({"seed": seed, **options}.items()) if key not in _NO_TRACE}
+    return write_manifest(out, name, settings, report)

@@ -1,0 +1,76 @@
+"""What a builder must know of a photo file: its hashes, its upright size, or why it cannot be used.
+
+Every file is read and decoded once, in threads. This module must not know any data set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crop_reasoning.errors import DataError
+from crop_reasoning.geometry import Size
+from crop_reasoning.images import load_upright, sha256_of
+from crop_reasoning.log import progress
+
+FLICKR_PLACEHOLDERS = ("81a138e324eb90447d14f69f7f2af02a9fb76b6f", "27e8f466")
+"""Beginnings of the sha1 of the pictures that Flickr sends for removed photos; 8 digits are published of the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A file on disk: sha256 of its bytes and upright size in pixels, or the `reason` why it is of no use."""
+
+    path: Path
+    sha256: str = ""
+    wh: Size = (0, 0)
+    reason: str = ""
+
+
+def inspect_photos(paths: Sequence[Path], workers: int = 1) -> list[PhotoFile]:
+    """Read, hash and decode every file, in the order given; nothing is raised for a bad one.
+
+    Files of the very same bytes are all refused: no two photographs are equal, but placeholders are.
+    """
+    pool = ThreadPoolExecutor(max(1, workers))
+    try:
+        files = list(progress(pool.map(inspect_photo, paths), "photos", len(paths)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    copies = Counter(file.sha256 for file in files if not file.reason)
+    return [
+        replace(file, reason=f"{copies[file.sha256]} photos have these very bytes: a placeholder or a copy")
+        if not file.reason and copies[file.sha256] > 1
+        else file
+        for file in files
+    ]
+
+
+def inspect_photo(path: Path) -> PhotoFile:
+    """One file's hash and upright size, or the reason why it is of no use."""
+    if not path.is_file():
+        return PhotoFile(path, reason="missing: no such file")
+    content = path.read_bytes()
+    if hashlib.sha1(content).hexdigest().startswith(FLICKR_PLACEHOLDERS):
+        return PhotoFile(path, reason="Flickr's placeholder for a removed photo")
+    try:
+        wh = load_upright(content).size
+    except DataError as problem:
+        return PhotoFile(path, reason=str(problem).partition(": ")[2])  # the item is named beside the reason
+    return PhotoFile(path, hashlib.sha256(content).hexdigest(), wh)
+
+
+def copy_photo(file: PhotoFile, target: Path) -> None:
+    """Put a copy of the file at `target`, whole or not at all; an equal file there is left alone."""
+    if target.is_file() and sha256_of(target) == file.sha256:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    shutil.copyfile(file.path, partial)
+    os.replace(partial, target)

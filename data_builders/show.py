@@ -1,0 +1,89 @@
+"""A contact sheet: some photos of a built data set with their best crop drawn, as one picture or one web page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from crop_reasoning.composition.overlay import overlay
+from crop_reasoning.errors import RecipeError
+from crop_reasoning.images import load_upright
+from crop_reasoning.records import CropRecord, read_records
+
+TILE, CAPTION, GAP = 300, 22, 12  # px
+_GROUND, _INK = "#18181b", "#e4e4e7"
+_STYLE = (
+    f"body{{background:{_GROUND};color:{_INK};font:14px system-ui,sans-serif;margin:24px}}"
+    "main{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-end}figure{margin:0}img{display:block}"
+    "figcaption{padding-top:6px}p{max-width:60em}"
+)
+
+
+def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0) -> list[str]:
+    """Draw `n` records, chosen by `seed`, in file order into `out` (.png or .html); the ids of those shown.
+
+    The best crop is drawn as an expert's, the subject where the record names one. `RecipeError` for another ending or
+    n < 1, `DataError` for a photo that cannot be read.
+    """
+    writers = {".png": _write_png, ".html": _write_html}
+    if out.suffix not in writers:
+        raise RecipeError(f"{out}: a contact sheet is a .png or an .html file, got {out.suffix or 'no ending'}")
+    if n < 1:
+        raise RecipeError(f"--n {n}: expected at least 1")
+    records = read_records(folder)
+    chosen = sorted(random.Random(seed).sample(range(len(records)), min(n, len(records))))
+    shown = [records[index] for index in chosen]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    writers[out.suffix](out, folder, shown, f"{len(shown)} of {len(records)} records of {folder}")
+    return [record.id for record in shown]
+
+
+def draw_record(folder: Path, record: CropRecord, side: int = TILE) -> Image.Image:
+    """The record's photo within `side` px, with its best crop and its subject."""
+    image = load_upright(folder / record.image.path)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return overlay(image, subject=record.subject, experts=[record.best] if record.crops else [])
+
+
+def _caption(record: CropRecord) -> str:
+    kept = f"keeps {record.best.area:.0%}" if record.crops else "no crop"
+    return f"{record.id} · {record.split} · {kept}"
+
+
+def _write_png(out: Path, folder: Path, records: Sequence[CropRecord], title: str) -> None:
+    columns = min(len(records), max(1, round(math.sqrt(1.5 * len(records)))))
+    rows = math.ceil(len(records) / columns)
+    step_x, step_y = TILE + GAP, TILE + CAPTION + GAP
+    sheet = Image.new("RGB", (GAP + columns * step_x, GAP + CAPTION + rows * step_y), _GROUND)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, GAP), title, fill=_INK, font=ImageFont.load_default(14))
+    font = ImageFont.load_default(12)
+    for index, record in enumerate(records):
+        left, top = GAP + index % columns * step_x, GAP + CAPTION + index // columns * step_y
+        tile = draw_record(folder, record)
+        sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
+        draw.text((left + TILE / 2, top + TILE + CAPTION / 2), _caption(record), fill=_INK, font=font, anchor="mm")
+    sheet.save(out)
+
+
+def _write_html(out: Path, folder: Path, records: Sequence[CropRecord], title: str) -> None:
+    figures = []
+    for record in records:
+        buffer = io.BytesIO()
+        draw_record(folder, record).save(buffer, "JPEG", quality=88)
+        source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        caption = html.escape(_caption(record))
+        figures.append(f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+    page = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>Dashed: the best crop of each record. "
+        f"Yellow: its subject, where one is known.</p><main>{''.join(figures)}</main></html>\n"
+    )
+    out.write_text(page, encoding="utf-8")

@@ -1,0 +1,244 @@
+"""The verbs `data build | check | show | stats`, run as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from crop_reasoning.cli.data import app
+from crop_reasoning.errors import CropReasoningError
+from tests.fcdb_copy import picture, write_fcdb
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def refused(*args: str | Path) -> CropReasoningError:
+    problem = run(*args).exception
+    assert isinstance(problem, CropReasoningError), repr(problem)
+    return problem
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    folder = tmp_path / "built"
+    result = run("build", "fcdb", "--root", write_fcdb(tmp_path / "FCDB"), "--out", folder, "--copy")
+    assert result.exit_code == 0, result.exception
+    return folder
+
+
+def alter(path: Path, line: int, change: Callable[[dict[str, Any]], None]) -> None:
+    lines = [json.loads(text) for text in path.read_text().splitlines()]
+    change(lines[line])
+    path.write_text("".join(json.dumps(value) + "\n" for value in lines))
+
+
+def test_build_says_what_came_of_it(tmp_path: Path) -> None:
+    root = write_fcdb(tmp_path / "FCDB")
+    next((root / "data").iterdir()).unlink()
+    result = run("build", "fcdb", "--root", root, "--out", tmp_path / "built")
+    assert "9 records" in result.stdout
+    assert "18 pairs" in result.stdout
+    assert "listed: train 8 of 1,369, test 2 of 345" in result.stdout
+    assert "dropped: 1 × missing" in result.stdout
+
+
+def test_build_json_is_the_manifest(tmp_path: Path) -> None:
+    result = run("build", "fcdb", "--root", write_fcdb(tmp_path / "FCDB"), "--out", tmp_path / "built", "--json")
+    manifest = json.loads(result.stdout)
+    assert manifest == json.loads((tmp_path / "built" / "manifest.json").read_text())
+    assert manifest["counts"]["records"] == {"train": 7, "val": 1, "test": 2}
+    assert manifest["files"].keys() == {
+        "records.jsonl", "pairs.jsonl", "rationales.jsonl", "pair_rationales.jsonl"
+    }  # fmt: skip
+
+
+def test_build_toy_then_check_it(tmp_path: Path) -> None:
+    sizes = ("--train", "4", "--val", "1", "--test", "1", "--workers", "1")
+    assert run("build", "toy", "--out", tmp_path / "toy", *sizes).exit_code == 0
+    result = run("check", tmp_path / "toy", "--deep")
+    assert result.exit_code == 0, result.exception
+    assert "no problem" in result.stdout
+
+
+def test_build_refuses_what_it_cannot_mean(tmp_path: Path, built: Path) -> None:
+    unknown = refused("build", "fcbd", "--out", tmp_path / "x")
+    assert (unknown.exit_code, str(unknown)) == (2, "data set 'fcbd': expected one of fcdb, toy")
+    foreign = refused("build", "fcdb", "--out", tmp_path / "x", "--train", "4")
+    assert str(foreign) == "data set fcdb takes no --train; it takes --copy, --workers"
+    taken = refused("build", "toy", "--out", built)
+    assert taken.exit_code == 3
+    assert "holds the data set fcdb, not toy" in str(taken)
+
+
+def test_check_passes_a_good_folder(built: Path) -> None:
+    result = run("check", built, "--deep", "--json")
+    findings = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert findings["problems"] == []
+    assert findings["counts"]["photos decoded"] == findings["counts"]["rationales.jsonl"] == 10
+    assert findings["counts"]["pair_rationales.jsonl"] == findings["counts"]["pairs.jsonl"] == 20
+
+
+def test_check_prints_all_problems_not_only_the_first(built: Path) -> None:
+    records = built / "records.jsonl"
+    alter(records, 0, lambda line: line.update(split="training"))
+    alter(records, 1, lambda line: line["crops"][0].update(box=[0.5, 0.1, 0.4, 0.9]))
+    alter(records, 2, lambda line: line.update(id=json.loads(records.read_text().splitlines()[3])["id"]))
+    alter(records, 4, lambda line: line.update(taks="free"))
+    alter(records, 5, lambda line: line.update(crops=[]))
+    records.write_text(records.read_text()[:-40])  # the last line is cut
+    alter(built / "pairs.jsonl", 18, lambda line: line.update(margin=0))
+    (built / json.loads(records.read_text().splitlines()[6])["image"]["path"]).unlink()
+    problem = refused("check", built)
+    assert problem.exit_code == 3
+    text = str(problem)
+    for expected in (
+        "records.jsonl:1: record fcdb-",
+        "split 'training', expected one of train, val, test",
+        "records.jsonl:2: ",
+        "box (0.5, 0.1, 0.4, 0.9)",
+        "stands in records.jsonl:3 already",
+        "records.jsonl:5: unknown field taks",
+        "records.jsonl:6: record fcdb-",
+        "has no crop",
+        "records.jsonl:10: not a JSON object",
+        "is missing; was it or the data set moved?",
+        "margin 0, expected above 0",
+        "is not in records.jsonl",
+        "records.jsonl: was changed since manifest.json was written",
+    ):
+        assert expected in text
+
+
+def spoil_photo(folder: Path, record: dict[str, Any]) -> None:
+    picture(99).save(folder / record["image"]["path"])
+
+
+def spoil_size(folder: Path, record: dict[str, Any]) -> None:
+    alter(folder / "records.jsonl", 0, lambda line: line["image"].update(wh=[300, 400]))
+
+
+def spoil_split(folder: Path, record: dict[str, Any]) -> None:
+    alter(folder / "records.jsonl", 9, lambda line: line.update(image=record["image"]))
+
+
+def spoil_pair(folder: Path, record: dict[str, Any]) -> None:
+    alter(folder / "pairs.jsonl", 0, lambda line: line.update(record_id="fcdb-0"))
+
+
+def spoil_rationale(folder: Path, record: dict[str, Any]) -> None:
+    alter(folder / "rationales.jsonl", 0, lambda line: line["rationale"].pop("decision"))
+
+
+def spoil_pair_rationale(folder: Path, record: dict[str, Any]) -> None:
+    decision = {"box": [0.0, 0.0, 0.3, 0.3], "why": ""}
+    alter(folder / "pair_rationales.jsonl", 0, lambda line: line["chosen"].update(decision=decision))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (spoil_photo, "is not the one recorded (sha256 differs)"),
+        (spoil_size, "400x300 px upright, the record says 300x400"),
+        (spoil_split, "the same photo stands in several splits"),
+        (spoil_pair, "pairs.jsonl:1: record 'fcdb-0' is not in records.jsonl"),
+        (spoil_rationale, "rationales.jsonl:1: its answer: rationale without field 'decision'"),
+        (spoil_pair_rationale, "the chosen answer decides on another crop than the pair's"),
+    ],
+)
+def test_check_names_each_fault(built: Path, spoil: Callable[[Path, dict[str, Any]], None], expected: str) -> None:
+    spoil(built, json.loads((built / "records.jsonl").read_text().splitlines()[0]))
+    result = run("check", built, "--deep", "--json")
+    assert isinstance(result.exception, CropReasoningError)
+    assert result.exception.exit_code == 3
+    problems = json.loads(result.stdout)["problems"]
+    assert any(expected in f"{problem['where']}: {problem['what']}" for problem in problems)
+
+
+def test_check_of_no_data_set_says_so(tmp_path: Path) -> None:
+    assert "build it first" in str(refused("check", tmp_path))
+
+
+def test_stats_are_those_of_the_records(built: Path) -> None:
+    figures = json.loads(run("stats", built, "--json").stdout)
+    assert figures.keys() == {"train", "val", "test"}
+    train = figures["train"]
+    assert (train["records"], train["pairs"], train["rationales"]) == (7, 14, 7)
+    assert train["crop area"]["mean"] == 0.25
+    assert train["crop aspect"]["50 %"] == 1.333
+    assert train["IoU with the best crop"]["whole"] == pytest.approx(0.25)
+    assert train["margins"] == {"up to 0.6": 7, "up to 1.0": 7}
+    assert train["bigger wins, unequal size"] == {"n": 7, "right": 1.0}
+    assert train["center wins, equal size"] == {"n": 7, "right": 1.0}
+    table = run("stats", built).stdout
+    assert "bigger wins, unequal size" in table
+    assert "0.250" in table
+
+
+def test_stats_of_a_folder_without_pairs_and_rationales(built: Path) -> None:
+    for path in built.glob("*.jsonl"):
+        if path.name != "records.jsonl":
+            path.unlink()
+    assert json.loads(run("stats", built, "--json").stdout)["test"]["pairs"] == 0
+    assert run("stats", built).exit_code == 0
+
+
+def test_show_draws_the_crop_where_it_is(built: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheets" / "sheet.png"
+    result = run("show", built, "--out", sheet, "--n", "1")
+    assert "1 records" in result.stdout
+    from data_builders.show import CAPTION, GAP, TILE
+
+    image = Image.open(sheet)
+    left, top, height = GAP, GAP + CAPTION, TILE * 3 // 4
+    top += (TILE - height) // 2
+    pinkish = [
+        (x - left, y - top)
+        for x in range(left, left + TILE)
+        for y in range(top, top + height)
+        if _near(image.getpixel((x, y)), (0xFB, 0x71, 0x85))
+    ]
+    xs, ys = [x for x, _ in pinkish], [y for _, y in pinkish]
+    assert (min(xs), max(xs), min(ys), max(ys)) == pytest.approx(
+        (0.1 * TILE, 0.6 * TILE, 0.1 * height, 0.6 * height), abs=4
+    )
+
+
+def _near(pixel: Any, color: tuple[int, int, int]) -> bool:
+    return max(abs(a - b) for a, b in zip(pixel, color, strict=True)) < 40
+
+
+def test_show_writes_a_page_that_needs_nothing_else(built: Path, tmp_path: Path) -> None:
+    page = tmp_path / "sheet.html"
+    shown = json.loads(run("show", built, "--out", page, "--n", "3", "--seed", "7", "--json").stdout)["records"]
+    text = page.read_text()
+    assert len(shown) == text.count("data:image/jpeg;base64,") == 3
+    assert all(record_id in text for record_id in shown)
+    assert "http" not in text
+    assert refused("show", built, "--out", tmp_path / "sheet.gif").exit_code == 2
+
+
+def test_data_verbs_run_without_torch(built: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from crop_reasoning.cli.data import app\n"
+        "app(['check', sys.argv[1]], standalone_mode=False); app(['stats', sys.argv[1]])"
+    )
+    result = subprocess.run([sys.executable, "-c", script, str(built)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "no problem" in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["build", "check", "show", "stats"])
+def test_each_verb_has_help_with_an_example(verb: str) -> None:
+    assert f"Example: crop-reasoning data {verb}" in run(verb, "--help").stdout
