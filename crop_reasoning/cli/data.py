@@ -22,8 +22,8 @@ def build(
     workers: Annotated[int | None, typer.Option(min=1, help="Photos worked on at once.")] = None,
     copy: Annotated[bool, typer.Option("--copy", help="fcdb: copy the photos, so that the folder can move.")] = False,
     train: Annotated[int | None, typer.Option(min=1, help="toy: training scenes.")] = None,
-    val: Annotated[int | None, typer.Option(min=1, help="toy: validation scenes.")] = None,
-    test: Annotated[int | None, typer.Option(min=1, help="toy: test scenes.")] = None,
+    val: Annotated[int | None, typer.Option(min=0, help="toy: validation scenes.")] = None,
+    test: Annotated[int | None, typer.Option(min=0, help="toy: test scenes.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seeds scenes and rationales.")] = 0,
     as_json: AsJson = False,
 ) -> None:

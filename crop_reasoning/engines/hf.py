@@ -66,18 +66,21 @@ class HFEngine:
         self, request: Request, *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0
     ) -> Iterator[str | Generation]:
         """Pieces of the answer as they are written, then the whole Generation."""
-        from threading import Thread
+        from threading import Event, Thread
 
-        from transformers import TextIteratorStreamer
+        from transformers import StoppingCriteriaList, TextIteratorStreamer
 
         streamer = TextIteratorStreamer(self.processor.tokenizer, skip_prompt=True, skip_special_tokens=True)
         start = time.monotonic()
         batch = self.inputs([request])
+        width = batch["input_ids"].shape[1]
+        abandoned = Event()
         result: list[Any] = []
 
         def work() -> None:
+            options = self._options(max_new_tokens, temperature)
+            options["stopping_criteria"] = StoppingCriteriaList([lambda ids, scores, **_: abandoned.is_set()])
             try:
-                options = self._options(max_new_tokens, temperature)
                 result.append(self.model.generate(**batch, **options, streamer=streamer))
             except Exception as problem:  # carried over to the reader's thread, which raises it
                 result.append(problem)
@@ -85,15 +88,17 @@ class HFEngine:
 
         thread = Thread(target=work, daemon=True)
         thread.start()
-        if request.prefix:
-            yield request.prefix
-        for piece in streamer:
-            if piece:
-                yield piece
-        thread.join()
+        try:
+            if request.prefix:
+                yield request.prefix
+            for piece in streamer:
+                if piece:
+                    yield piece
+        finally:  # a reader that goes away must not leave the model writing to nobody
+            abandoned.set()
+            thread.join()
         if isinstance(result[0], Exception):
             raise result[0]
-        width = batch["input_ids"].shape[1]
         yield self._generation(request, result[0][0, width:].tolist(), width, time.monotonic() - start)
 
     def score_continuations(self, requests: Sequence[Request], continuations: Sequence[Sequence[str]]) -> list[list[float]]:

@@ -99,7 +99,7 @@ def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tup
     if told:
         budget = VisionBudget(**told["budget"])
         return family_named(budget.family, where=f"{base_url}: {name}"), budget, told["prompt_id"]
-    from crop_reasoning.models.loading import family_for, resolve
+    from crop_reasoning.models.loading import family_for, processor_source, resolve
     from crop_reasoning.models.processors import load_processor, vision_budget
 
     root = served[name].get("root")
@@ -110,7 +110,8 @@ def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tup
         )
     source = resolve(root)
     family = family_for(source.base)
-    return family, vision_budget(load_processor(source.base, family), family), source.prompt_id or FULL
+    processor = load_processor(processor_source(source.base, source.adapter), family)
+    return family, vision_budget(processor, family), source.prompt_id or FULL
 
 
 def _client(base_url: str) -> Any:

@@ -77,6 +77,11 @@ def family_for(base: str) -> Family:
         ) from None
 
 
+def processor_source(base: str, adapter: str | None) -> str:
+    """Where the processor lies: with the adapter, whose copy holds the pixel budget of its tuning, else the base."""
+    return adapter if adapter and (Path(adapter) / "processor_config.json").is_file() else base
+
+
 def load_model(
     base: str,
     adapter: str | None = None,
@@ -104,7 +109,7 @@ def load_model(
         model = AutoModelForImageTextToText.from_pretrained(base, **options)
     except (OSError, RuntimeError, json.JSONDecodeError) as problem:
         raise ModelError(f"{base}: cannot be loaded ({str(problem).strip().splitlines()[-1]})") from None
-    processor = load_processor(base, family)
+    processor = load_processor(processor_source(base, adapter), family)
     if not torch.cuda.is_available():
         from crop_reasoning.models.speedups import speed_up_vision
 

@@ -1,0 +1,185 @@
+"""The whole path, small and true: scenes, base, SFT, DPO, evaluation, crops of real photographs, one report.
+
+Each stage calls what its own command calls (`data build`, `train`, `predict`, `score`, `crop`); nothing here is a
+special case of it. A finished stage is not done again when the command is repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import EnvironmentProblem
+from crop_reasoning.evaluation.gallery import Gallery, answer_card
+from crop_reasoning.evaluation.report import facts_of, galleries_of, markdown_table, render_report, spread_of
+from crop_reasoning.evaluation.score import Report, score, with_preference
+from crop_reasoning.evaluation.statistics import Interval, paired_difference
+from crop_reasoning.log import say
+from crop_reasoning.reasoning.rationale import Parsed
+
+SCENES = {"base": {"train": 2400, "val": 0, "test": 0}, "crop": {"train": 1600, "val": 40, "test": 200}}
+STAGES = ("base", "sft", "dpo")
+PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "camera")
+"""Photographs that scikit-image ships in its wheel, all free to use."""
+LEAST_SFT_GAIN, LEAST_OVER_CONSTANT, MOST_DPO_LOSS = 0.05, 0.10, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run of the whole path showed: a table in Markdown, a sentence a stage, plain figures, the report."""
+
+    table: str
+    verdicts: list[str]
+    figures: dict[str, Any]
+    report: Path
+
+
+def run(out: Path, seed: int = 0) -> Summary:
+    """Do everything that is not done yet in `out`, and measure it."""
+    began = time.monotonic()
+    build_scenes(out, seed)
+    for stage in STAGES:
+        train_stage(stage, out, seed)
+    reports = {stage: measure(stage, out) for stage in STAGES}
+    verdicts = judge(reports)
+    gallery = crop_photos(out)
+    seconds = time.monotonic() - began
+    table = markdown_table(rows_of(reports))
+    report = out / "report.html"
+    report.write_text(_html(out, reports, verdicts, gallery, seconds), encoding="utf-8")
+    figures = {stage: figures_of(report) for stage, report in reports.items()}
+    figures["best constant"] = reports["dpo"].rows[-1].iou.mean
+    return Summary(table, verdicts, {**figures, "seed": seed, "seconds": round(seconds, 1)}, report)
+
+
+def build_scenes(out: Path, seed: int) -> None:
+    """Scenes for base training and, from other seeds, for SFT, DPO and the test."""
+    from data_builders.build import build_dataset
+
+    for number, (name, counts) in enumerate(SCENES.items()):
+        folder = out / "data" / name
+        if not (folder / "manifest.json").is_file():
+            say(f"— scenes for {name}")
+            workers = os.cpu_count() or 1
+            build_dataset("toy", None, folder, {**counts, "seed": 2 * seed + number, "workers": workers})
+
+
+def train_stage(stage: str, out: Path, seed: int) -> None:
+    """One recipe of `recipes/nano`, with its folders inside `out`."""
+    from crop_reasoning.assets import find_asset
+    from crop_reasoning.training.recipe import load_recipe
+    from crop_reasoning.training.run import train
+
+    folder = out / stage
+    if (folder / "README.md").is_file():  # the model card is what a run writes last
+        return
+    say(f"— {stage}")
+    data = out / "data" / ("base" if stage == "base" else "crop")
+    overrides = [f"seed={seed}", f"output={folder}", f"data.folder={data}"]
+    if stage != "base":
+        overrides.append(f"model.base={out / 'base' / 'model'}")
+    if stage == "dpo":
+        overrides.append(f"model.adapter={out / 'sft'}")
+    train(load_recipe(find_asset(f"recipes/nano/{stage}.yaml"), overrides), resume=folder.is_dir())
+
+
+def measure(stage: str, out: Path) -> Report:
+    """Predict and score the unseen test scenes, and score their ranked pairs."""
+    from crop_reasoning.engines.hf import HFEngine
+    from crop_reasoning.evaluation.predict import predict
+    from crop_reasoning.evaluation.preference import preference_accuracy
+
+    data, folder = out / "data" / "crop", out / stage / "eval"
+    say(f"— evaluation of {stage}")
+    engine = HFEngine(str(out / stage))
+    predict(engine, data, "test", folder / "predictions.jsonl", batch_size=50)
+    return with_preference(score(data, folder / "predictions.jsonl"), preference_accuracy(engine, data, "test"))
+
+
+def rows_of(reports: dict[str, Report]) -> list[Any]:
+    """The stages under their names, then the baselines."""
+    from dataclasses import replace
+
+    names = {"base": "base (never saw a crop)", "sft": "SFT", "dpo": "SFT + DPO"}
+    own = [replace(reports[stage].rows[0], name=names[stage]) for stage in STAGES]
+    return own + list(reports["dpo"].rows[1:])
+
+
+def judge(reports: dict[str, Report]) -> list[str]:
+    """One sentence a stage: what it gained, with its interval, and plainly if that is not what it is for."""
+    sft, dpo = reports["sft"], reports["dpo"]
+    ious = {stage: {outcome.record_id: outcome.iou for outcome in report.outcomes} for stage, report in reports.items()}
+    gain = paired_difference(ious["sft"], ious["base"])
+    constant = sft.rows[0].iou.mean - sft.rows[-1].iou.mean
+    drift = paired_difference(ious["dpo"], ious["sft"])
+    assert sft.preference is not None
+    assert dpo.preference is not None
+    taste = paired_difference(dpo.preference.by_pair(), sft.preference.by_pair())
+    return [
+        _verdict("SFT over base, IoU", gain, gain.mean >= LEAST_SFT_GAIN),
+        f"{_mark(constant >= LEAST_OVER_CONSTANT)} SFT over the best constant crop, IoU: {constant:+.3f}",
+        _verdict("DPO over SFT, preference accuracy on held-out pairs", taste, taste.mean > 0),
+        _verdict("DPO over SFT, IoU", drift, drift.mean >= -MOST_DPO_LOSS),
+    ]
+
+
+def _verdict(what: str, gain: Interval, good: bool) -> str:
+    return f"{_mark(good)} {what}: {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] (n {gain.n})"
+
+
+def _mark(good: bool) -> str:
+    return "ok  " if good else "DID NOT HELP "
+
+
+def crop_photos(out: Path) -> Gallery:
+    """Crops of real photographs, which nano has never seen the like of: to look at, not to measure."""
+    from PIL import Image
+
+    from crop_reasoning.engines.hf import HFEngine
+    from crop_reasoning.serving.answer import CropRequest, answer
+    from crop_reasoning.serving.render import write_crop
+
+    say("— crops of real photographs")
+    try:
+        from skimage import data as samples
+    except ImportError:
+        install = 'pip install -c constraints.txt -e ".[samples]"'
+        raise EnvironmentProblem(f"scikit-image is missing, its photographs are cropped here; {install}") from None
+    engine = HFEngine(str(out / "dpo"))
+    folder, cards = out / "photos", []
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PHOTOS:
+        source = folder / f"{name}.jpg"
+        image = Image.fromarray(getattr(samples, name)()).convert("RGB")
+        image.save(source, quality=95)
+        found = answer(engine, source, CropRequest())
+        write_crop(source, found.box_px, folder / f"{name}.crop.jpg", force=True)
+        shown = Parsed(found.rationale, found.repairs) if found.rationale else found.failure or found.box
+        cards.append(answer_card(name, image, shown, text=found.text))
+    intro = "nano has only ever seen drawn scenes; on photographs it shows the form of an answer, not yet good taste."
+    return Gallery("Real photographs", intro, tuple(cards))
+
+
+def figures_of(report: Report) -> dict[str, float | None]:
+    """The headline figures of a report as plain numbers."""
+    row = report.rows[0]
+    preference = report.preference.accuracy.mean if report.preference else None
+    return {"iou": row.iou.mean, "disp": row.disp.mean, "parsed": row.parsed, "preference": preference}
+
+
+def _html(out: Path, reports: dict[str, Report], verdicts: list[str], photos: Gallery, seconds: float) -> str:
+    dpo = reports["dpo"]
+    galleries = [*galleries_of(dpo, out / "data" / "crop", out / "dpo" / "eval" / "predictions.jsonl"), photos]
+    notes = [*verdicts, f"This report took {seconds:.0f} s of this machine, stages that were already done not counted."]
+    return render_report(
+        "crop-reasoning quickstart",
+        rows_of(reports),
+        galleries,
+        notes,
+        protocol=dpo.protocol,
+        spreads=[spread_of(report) for report in reports.values()],
+        facts=facts_of(dpo),
+    )

@@ -1,0 +1,84 @@
+"""Batches for base training: photos at the size the model sees, and one task for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
+from crop_reasoning.models.families import Family
+from crop_reasoning.models.pixels import patchify
+from crop_reasoning.models.processors import vision_budget
+from crop_reasoning.reasoning.chat import user
+from crop_reasoning.records import CropRecord
+from crop_reasoning.training.base_losses import IGNORED
+from crop_reasoning.training.base_tasks import base_task, draw_task, mirrored
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A training photo at the size the model sees."""
+
+    record: CropRecord
+    plan: ImagePlan
+    pixels: np.ndarray
+
+
+def load_photos(records: list[CropRecord], folder: Path, processor: Any, family: Family) -> list[list[Photo]]:
+    """All photos at seen size, grouped by that size, so that a batch holds equal grids."""
+    budget = vision_budget(processor, family)
+    groups: dict[tuple[int, int], list[Photo]] = defaultdict(list)
+    for record in records:
+        image = load_upright(folder / record.image.path)
+        plan = plan_image(image.size, budget)
+        groups[plan.seen_wh].append(Photo(record, plan, np.asarray(resize_to_plan(image, plan))))
+    return list(groups.values())
+
+
+def draw_batch(buckets: list[list[Photo]], size: int, rng: np.random.Generator) -> list[Photo]:
+    """Random photos of one bucket (buckets weighted by their size), half of them mirrored."""
+    weights = np.array([len(bucket) for bucket in buckets], float)
+    bucket = buckets[rng.choice(len(buckets), p=weights / weights.sum())]
+    photos = [bucket[index] for index in rng.integers(len(bucket), size=size)]
+    return [_mirror(photo) if rng.random() < 0.5 else photo for photo in photos]
+
+
+def _mirror(photo: Photo) -> Photo:
+    return Photo(mirrored(photo.record), photo.plan, photo.pixels[:, ::-1])
+
+
+def collate(
+    photos: list[Photo], processor: Any, family: Family, rng: np.random.Generator
+) -> tuple[dict[str, Any], Any]:
+    """Model inputs and labels (`IGNORED` outside the answers) of one task a photo, padded on the right."""
+    import torch
+
+    tokenizer, plan = processor.tokenizer, photos[0].plan
+    task = draw_task(rng)
+    rows = []
+    for photo in photos:
+        words, answer = base_task(task, photo.record, family.codec, plan, rng)
+        prompt = processor.apply_chat_template([user(words, image=True)], add_generation_prompt=True, tokenize=False)
+        prompt = prompt.replace(processor.image_token, processor.image_token * plan.visual_tokens)
+        rows.append((tokenizer(prompt).input_ids, tokenizer(answer + tokenizer.eos_token).input_ids))
+    longest = max(len(prompt) + len(answer) for prompt, answer in rows)
+    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
+    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
+    for row, (prompt, answer) in enumerate(rows):
+        end = len(prompt) + len(answer)
+        ids[row, :end] = torch.tensor(prompt + answer)
+        labels[row, len(prompt) : end] = torch.tensor(answer)
+        mask[row, :end] = 1
+    pixels, grid = patchify(np.stack([photo.pixels for photo in photos]), processor.image_processor)
+    batch = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "pixel_values": pixels,
+        "image_grid_thw": grid,
+        "mm_token_type_ids": (ids == processor.image_token_id).int(),
+    }
+    return batch, labels
