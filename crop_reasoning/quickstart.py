@@ -83,7 +83,7 @@ def train_stage(stage: str, out: Path, seed: int) -> None:
         overrides.append(f"model.base={out / 'base' / 'model'}")
     if stage == "dpo":
         overrides.append(f"model.adapter={out / 'sft'}")
-    train(load_recipe(find_asset(f"recipes/nano/{stage}.yaml"), overrides), resume=folder.is_dir())
+    train(load_recipe(find_asset(f"recipes/nano/{stage}.yaml"), overrides), resume=(folder / "recipe.yaml").is_file())
 
 
 def measure(stage: str, out: Path) -> Report:

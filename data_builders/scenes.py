@@ -72,25 +72,31 @@ def _lone_subject(rng: Rng, wh: Size) -> Scene:
         _draw_shape(ImageDraw.Draw(mask), "disc", (x, y), r, canvas.size, 70)
         canvas.paste(spot, (0, 0), mask)
     radius = rng.uniform(0.06, 0.18)
-    center = (rng.uniform(0.12, 0.88), rng.uniform(0.15, 0.85))
+    aspect = wh[0] / wh[1]
+    size = (2 * radius * min(1.0, 1 / aspect), 2 * radius * min(1.0, aspect))
+    scale = float(np.clip(2.7 * max(size), 0.4, 1.0))
+    best, center = WHOLE, (rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
+    if scale < 0.88:
+        best, center = _on_thirds(rng, scale)
     subject = _subject(rng, canvas, palette, center, radius)
-    best = _on_thirds(subject)
     return _finish(rng, canvas, wh, "subject", subject, best, [])
 
 
-def _on_thirds(subject: Box) -> Box:
-    """The frame-shaped crop about three subjects high with the subject on the nearest crossing of thirds."""
-    scale = float(np.clip(2.7 * max(subject.height, subject.width), 0.4, 1.0))
-    if scale > 0.88:
-        return WHOLE
-    x, y = subject.center
-    tx, ty = nearest_third(x), nearest_third(y)
-    return place((x + (0.5 - tx) * scale, y + (0.5 - ty) * scale), (scale, scale))
+def _on_thirds(rng: Rng, scale: float) -> tuple[Box, tuple[float, float]]:
+    """A frame-shaped crop about three subjects high, and the subject's place on the crossing of thirds nearest to it.
+
+    Drawn until the crop lies inside the frame: pushed against an edge it would no longer be on the thirds.
+    """
+    while True:
+        x, y = (float(value) for value in rng.uniform(0.1, 0.9, 2))
+        x1, y1 = x - nearest_third(x) * scale, y - nearest_third(y) * scale
+        if min(x1, y1) >= 0 and max(x1, y1) + scale <= 1:
+            return Box(x1, y1, x1 + scale, y1 + scale), (x, y)
 
 
 def _horizon(rng: Rng, wh: Size) -> Scene:
     canvas, palette = _background(rng, wh)
-    level = rng.uniform(0.32, 0.68)
+    level = rng.uniform(0.36, 0.64)
     width, height = canvas.size
     ground = _contrast(palette, rng, 70)
     draw = ImageDraw.Draw(canvas)
@@ -101,9 +107,9 @@ def _horizon(rng: Rng, wh: Size) -> Scene:
     above = bool(rng.random() < 0.5)
     radius = rng.uniform(0.06, 0.13)
     y = level - radius - rng.uniform(0.0, 0.08) if above else level + radius + rng.uniform(0.0, 0.08)
-    center = (rng.uniform(0.15, 0.85), float(np.clip(y, radius, 1 - radius)))
+    center = (rng.uniform(0.22, 0.78), float(np.clip(y, radius, 1 - radius)))
     subject = _subject(rng, canvas, [*palette, ground], center, radius)
-    scale = float(np.clip(4.2 * max(subject.height, subject.width), 0.5, 0.8))
+    scale = float(np.clip(4.2 * max(subject.height, subject.width), 0.45, 0.64))
     line_at = 2 / 3 if above else 1 / 3  # the side with the subject gets two thirds of the frame
     best = place(
         (subject.center[0] + (0.5 - nearest_third(subject.center[0])) * scale, level + (0.5 - line_at) * scale),
@@ -116,7 +122,7 @@ def _horizon(rng: Rng, wh: Size) -> Scene:
 def _leading_lines(rng: Rng, wh: Size) -> Scene:
     canvas, palette = _background(rng, wh)
     width, height = canvas.size
-    vx, vy = rng.uniform(0.25, 0.75), rng.uniform(0.2, 0.5)
+    vx, vy = rng.uniform(0.32, 0.68), rng.uniform(0.22, 0.55)
     road = _contrast(palette, rng, 60)
     draw = ImageDraw.Draw(canvas)
     left, right = vx - rng.uniform(0.25, 0.5), vx + rng.uniform(0.25, 0.5)
@@ -151,16 +157,16 @@ def _mirrored(rng: Rng, wh: Size) -> Scene:
     axis = rng.uniform(0.3, 0.7)
     half = min(axis, 1 - axis)
     draw = ImageDraw.Draw(canvas)
-    center = (axis, rng.uniform(0.35, 0.65))
+    center = (axis, rng.uniform(0.42, 0.58))
     for _ in range(int(rng.integers(2, 4))):
         color = _contrast(palette, rng, 60)
-        offset, y = rng.uniform(0.25, 0.85) * half, center[1] + rng.uniform(-0.7, 0.7) * half
+        offset, y = rng.uniform(0.25, 0.75) * half, center[1] + rng.uniform(-0.6, 0.6) * half
         radius, shape = rng.uniform(0.04, 0.08), SHAPES[rng.integers(len(SHAPES))]
         for side in (-1, 1):
             _draw_shape(draw, shape, (axis + side * offset, y), radius, canvas.size, color)
     subject = _subject(rng, canvas, palette, center, rng.uniform(0.09, 0.15))
-    scale = 2 * half
-    best = place((axis, subject.center[1]), (scale, scale)) if scale < 0.93 else WHOLE
+    scale = 1.8 * half  # all that mirrors, with some air
+    best = place((axis, subject.center[1]), (scale, scale))
     element = {"name": "symmetric", "evidence": "the two sides mirror each other", "line": [axis, 0.0, axis, 1.0]}
     return _finish(rng, canvas, wh, "mirrored", subject, best, [element])
 

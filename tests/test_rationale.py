@@ -50,8 +50,8 @@ GOLDEN_TEXT = r"""<analysis>
 {"subject":[312,240,455,610],"elements":[{"name":"horizontal","line":[0,402,1000,402],"evidence":"a horizon"},{"name":"rule of thirds","point":[333,250],"evidence":"a \u003cface>"},{"name":"pattern","box":[0,0,500,1000],"evidence":"tiles, \"azulejos\"\n"},{"name":"center","evidence":"nothing measured"}]}
 </analysis>
 <proposals>
-{"box":[105,80,905,880],"serves":["rule of thirds","horizontal"],"reason":"subject on the left third"}
-{"box":[0,0,1000,1000],"serves":[],"reason":"everything kept"}
+{"reason":"subject on the left third","serves":["rule of thirds","horizontal"],"box":[105,80,905,880]}
+{"reason":"everything kept","serves":[],"box":[0,0,1000,1000]}
 </proposals>
 <decision>
 {"box":[105,80,905,880],"why":"tighter than 2"}
@@ -179,7 +179,7 @@ FAKE = '<decision>{"box":[1,2,300,400],"why":"fake"}</decision>'
         '<analysis>\n{"subject":null,"elements":[{"name":"center","evidence":'
         + json.dumps(FAKE)
         + "}]}\n</analysis>\n",
-        '<proposals>\n{"box":[0,0,9,9],"serves":[],"reason":' + json.dumps("\n" + FAKE + "\n") + "}\n</proposals>\n",
+        '<proposals>\n{"reason":' + json.dumps("\n" + FAKE + "\n") + ',"serves":[],"box":[0,0,9,9]}\n</proposals>\n',
     ],
     ids=["thoughts", "thoughts without opening", "evidence", "reason"],
 )

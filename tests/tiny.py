@@ -28,7 +28,7 @@ SPLIT = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s
 CORPUS = (
     "Crop this photo.\nsystem\nuser\nassistant\nYou are a helpful assistant.\nAspect ratio: 4:5\nSubject: [312,455]",
     '<analysis>\n{"subject":[312,240,455,610],"elements":[{"name":"horizontal","line":[0,402,1000,402],"evidence":""}]}\n',
-    '</analysis>\n<proposals>\n{"box":[105,80,905,880],"serves":["rule of thirds"],"reason":"subject on the left"}\n',
+    '</analysis>\n<proposals>\n{"reason":"subject on the left","serves":["rule of thirds"],"box":[105,80,905,880]}\n',
     '</proposals>\n<decision>\n{"box":[105,80,905,880],"why":"tighter than the others"}\n</decision>',
 )
 MIN_SIDE, MAX_SIDE = 64, 448

@@ -59,21 +59,26 @@ def why(crop: Box, candidates: list[Box], subject: Box | None) -> str:
 
 
 def _alternatives(record: CropRecord, target: Box, rng: Rng) -> Iterator[Box]:
-    """Real rival crops in random order: the whole, centered, other ranked crops, and the subject placed otherwise."""
+    """Rival crops: in random order the whole and crops of the target's size placed otherwise, as far as they fit.
+
+    Those follow from the subject and the target alone, so that a model can learn to propose them. If they are too few,
+    other ranked crops of the record come next, centered ones last.
+    """
     size = (target.width, target.height)
-    rivals = [WHOLE, centered(float(rng.uniform(0.65, 0.9)))]
-    rivals += [crop.box for crop in record.crops if crop.box != target]
     if record.subject:
         x, y = record.subject.center
-        rivals.append(place((x, y), size))
+        spots = [(x, y)]
         for tx, ty in ((1 / 3, 1 / 3), (2 / 3, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 2 / 3)):
-            scale = float(rng.uniform(0.8, 1.2))
-            width, height = min(size[0] * scale, 1.0), min(size[1] * scale, 1.0)
-            rivals.append(place((x + (0.5 - tx) * width, y + (0.5 - ty) * height), (width, height)))
+            spots.append((x + (0.5 - tx) * size[0], y + (0.5 - ty) * size[1]))
+    else:
+        ends = [(side / 2, 0.5, 1 - side / 2) for side in size]
+        spots = [(x, y) for y in ends[1] for x in ends[0]]
+    fits = [all(side / 2 <= at <= 1 - side / 2 for at, side in zip(spot, size, strict=True)) for spot in spots]
+    rivals = [WHOLE, *(place(spot, size) for spot, whole in zip(spots, fits, strict=True) if whole)]
     for index in rng.permutation(len(rivals)):
         yield rivals[index]
-    for _ in range(100):  # then near misses, until enough are distinct
-        scale = float(rng.uniform(0.6, 1.3))
-        shift = rng.uniform(-0.25, 0.25, 2)
-        x, y = target.center
-        yield place((x + float(shift[0]), y + float(shift[1])), (size[0] * scale, size[1] * scale))
+    others = [crop.box for crop in record.crops]
+    for index in rng.permutation(len(others)):
+        yield others[index]
+    for scale in (0.8, 0.6, 0.7, 0.5, 0.9):
+        yield centered(scale)

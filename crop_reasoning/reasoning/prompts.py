@@ -23,7 +23,7 @@ One JSON object: "subject" is the main subject's box or null; "elements" lists t
 with "name" (one of: {names}), at most one of "point", "line" or "box", and "evidence".
 </analysis>
 <proposals>
-Four candidate crops, one JSON object a line: "box", "serves" (element names), "reason".
+Four candidate crops, one JSON object a line: "reason", "serves" (element names), "box".
 </proposals>
 <decision>
 One JSON object: "box" is the final crop, "why" says why it wins over the others. Use the whole frame if the photo is \

@@ -4,14 +4,15 @@
     {"subject":[312,240,455,610],"elements":[{"name":"horizontal","line":[0,402,1000,402],"evidence":"a horizon"}]}
     </analysis>
     <proposals>
-    {"box":[105,80,905,880],"serves":["rule of thirds"],"reason":"subject on the left third"}
-    {"box":[0,0,1000,1000],"serves":[],"reason":"everything kept"}
+    {"reason":"subject on the left third","serves":["rule of thirds"],"box":[105,80,905,880]}
+    {"reason":"everything kept","serves":[],"box":[0,0,1000,1000]}
     </proposals>
     <decision>
     {"box":[105,80,905,880],"why":"tighter than 2, with the subject on a third"}
     </decision>
 
-The decision writes its box before its reason: what leads to the box is the analysis and the proposals above it, so two
+A proposal writes its reason before its box: first what the crop shall show, then the coordinates that do it. The
+decision writes its box first: what leads to it is the analysis and the proposals above it, so two
 crops of one photo can be compared by their box tokens after the same prefix, and an answer cut short loses words, not
 coordinates. The box of the whole frame means `keep`. Integers are the codec's; this module sees them only through it.
 """
@@ -116,7 +117,7 @@ def render(rationale: Rationale, codec: Codec, plan: ImagePlan) -> str:
         "elements": [_element_json(element, codec, plan) for element in rationale.elements],
     }
     proposals = "".join(
-        _dumps({"box": list(encode(p.box, codec, plan)), "serves": list(p.serves), "reason": p.reason}) + "\n"
+        _dumps({"reason": p.reason, "serves": list(p.serves), "box": list(encode(p.box, codec, plan))}) + "\n"
         for p in rationale.proposals
     )
     decision = {"box": list(encode(rationale.decision.box, codec, plan)), "why": rationale.decision.why}

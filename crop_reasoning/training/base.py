@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from crop_reasoning.errors import CropReasoningError
 from crop_reasoning.log import progress
 from crop_reasoning.models import nano
 from crop_reasoning.models.families import Family
-from crop_reasoning.records import CropRecord, read_records
+from crop_reasoning.records import read_records
+from crop_reasoning.training import run_folder
 from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
 from crop_reasoning.training.base_tasks import corpus
@@ -41,11 +43,14 @@ class State:
     step: int = 0
 
 
-def train_base(recipe: Recipe, run_folder: Path, resume: bool = False) -> float:
-    """Train the recipe's base into `run_folder/model`; the mean loss of the last steps.
+def train_base(
+    recipe: Recipe, run: Path, resume: bool = False, stopped: Callable[[], object] = lambda: None
+) -> tuple[int, float | None]:
+    """Train the recipe's base into `run/model`; the steps done in all and the last loss.
 
     `model.base: nano` builds a new nano with a tokenizer trained on the data's own answers; a model folder continues
-    from its weights. With `resume` the run goes on from its checkpoint to the same losses.
+    from its weights. When `stopped` answers, the run ends after the step with a checkpoint; with `resume` it goes on
+    from there to the same losses.
     """
     from crop_reasoning.models.loading import load_model
 
@@ -53,52 +58,53 @@ def train_base(recipe: Recipe, run_folder: Path, resume: bool = False) -> float:
     records = read_records(data, recipe.data.split)[: recipe.data.limit]
     start = recipe.model.base
     if start == NANO:
-        start = str(run_folder / "untrained")
-        if not resume:
+        start = str(run / "untrained")
+        if not (run / "untrained" / "model.safetensors").is_file():
             nano.build(start, corpus(records), recipe.seed)
     model, processor, family = load_model(start)
-    losses = _train(model, processor, family, records, recipe, run_folder, resume)
-    model.save_pretrained(run_folder / "model")
-    processor.save_pretrained(run_folder / "model")
-    (run_folder / CHECKPOINT).unlink(missing_ok=True)
-    return float(np.mean(losses[-50:]))
+    state = _start(model, recipe, run / CHECKPOINT if resume else None)
+    run_folder.rewind(run, state.step)
+    buckets = load_photos(records, data, processor, family)
+    integers = integer_tokens(processor.tokenizer)
+    total = recipe.optim.steps or round((recipe.optim.epochs or 1) * len(records) / recipe.optim.batch_size)
+    loss = None
+    model.train()
+    for step in progress(range(state.step, total), "base training", total - state.step):
+        learning_rate, sigma = _pace(recipe, step, total)
+        loss = _step(state, buckets, processor, family, recipe, integers, learning_rate, sigma)
+        state.step = step + 1
+        if state.step % recipe.log_steps == 0:
+            line = {"step": state.step, "loss": round(loss, 6), "learning_rate": learning_rate}
+            with (run / run_folder.METRICS).open("a") as journal:
+                journal.write(json.dumps(line) + "\n")
+        if stopped() or state.step % recipe.save_steps == 0:
+            save(state, run / CHECKPOINT)
+        if stopped():
+            return state.step, loss
+    model.save_pretrained(run / "model")
+    processor.save_pretrained(run / "model")
+    (run / CHECKPOINT).unlink(missing_ok=True)
+    return state.step, loss
 
 
-def _train(
-    model: Any, processor: Any, family: Family, records: list[CropRecord], recipe: Recipe, run: Path, resume: bool
-) -> list[float]:
+def _start(model: Any, recipe: Recipe, checkpoint: Path | None) -> State:
     import torch
 
     torch.manual_seed(recipe.seed)
-    options, optim = recipe.base or BaseOptions(), recipe.optim
     model.model.visual.patch_embed.requires_grad_(False)  # fixed filters see better than the few steps could teach
     grounding = torch.nn.Linear(model.config.text_config.hidden_size, 5)
-    state = State(model, grounding, _optimizer(model, grounding, optim), np.random.default_rng(recipe.seed))
-    if resume:
-        restore(state, run / CHECKPOINT)
-    buckets = load_photos(records, Path(recipe.data.folder), processor, family)
-    integers = integer_tokens(processor.tokenizer)
-    losses = []
-    model.train()
-    total = optim.steps or round((optim.epochs or 1) * len(records) / optim.batch_size)
-    with (run / "metrics.jsonl").open("a") as journal:
-        for step in progress(range(state.step, total), "base training", total - state.step):
-            share = step / total
-            for group in state.optimizer.param_groups:
-                group["lr"] = optim.learning_rate * _schedule(step, optim.warmup_steps, share)
-            sigma = options.soft_target_sigma * (1 - share) + FINAL_SIGMA * share
-            losses.append(_step(state, buckets, processor, family, recipe, integers, sigma))
-            state.step = step + 1
-            if not math.isfinite(losses[-1]):
-                what = f"{run}: the loss of step {step + 1} is {losses[-1]}, expected a finite number"
-                raise CropReasoningError(f"{what}; lower optim.learning_rate")
-            if (step + 1) % recipe.log_steps == 0:
-                line = {"step": step + 1, "loss": round(losses[-1], 6), "learning_rate": group["lr"]}
-                journal.write(json.dumps(line) + "\n")
-                journal.flush()
-            if (step + 1) % recipe.save_steps == 0:
-                save(state, run / CHECKPOINT)
-    return losses
+    state = State(model, grounding, _optimizer(model, grounding, recipe.optim), np.random.default_rng(recipe.seed))
+    if checkpoint:
+        restore(state, checkpoint)
+    return state
+
+
+def _pace(recipe: Recipe, step: int, total: int) -> tuple[float, float]:
+    """The learning rate (linear warm-up, cosine to 2 %) and the width of the coordinate targets (linear) of a step."""
+    optim, share = recipe.optim, step / total
+    warm = min(1.0, (step + 1) / max(1, optim.warmup_steps))
+    sigma = (recipe.base or BaseOptions()).soft_target_sigma * (1 - share) + FINAL_SIGMA * share
+    return optim.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * share))), sigma
 
 
 def _step(
@@ -108,10 +114,14 @@ def _step(
     family: Family,
     recipe: Recipe,
     integers: Any,
+    learning_rate: float,
     sigma: float,
 ) -> float:
+    """One optimizer step; its loss. `CropReasoningError` if the loss is not finite."""
     import torch
 
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate
     model, options = state.model, recipe.base or BaseOptions()
     photos = draw_batch(buckets, recipe.optim.batch_size, state.rng)
     batch, labels = collate(photos, processor, family, state.rng)
@@ -120,7 +130,11 @@ def _step(
     hidden = model.model(**batch).last_hidden_state
     hook.remove()
     loss = answer_loss(model.lm_head, hidden, labels, integers, sigma)
-    loss = loss + options.grounding_weight * grounding_loss(state.grounding(seen[0]), photos, family)
+    if seen:
+        loss = loss + options.grounding_weight * grounding_loss(state.grounding(seen[0]), photos, family)
+    if not bool(loss.isfinite()):
+        where = f"base training, step {state.step + 1}"
+        raise CropReasoningError(f"{where}: the loss is {float(loss)}, expected a number; lower optim.learning_rate")
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optim.max_grad_norm)
     state.optimizer.step()
@@ -162,8 +176,3 @@ def _optimizer(model: Any, grounding: Any, optim: OptimOptions) -> Any:
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=optim.learning_rate, betas=(0.9, 0.98))
-
-
-def _schedule(step: int, warmup_steps: int, share: float) -> float:
-    """Linear warm-up, then cosine to 2 %."""
-    return min(1.0, (step + 1) / max(1, warmup_steps)) * (0.02 + 0.49 * (1 + math.cos(math.pi * share)))

@@ -58,13 +58,14 @@ def collate(
     import torch
 
     tokenizer, plan = processor.tokenizer, photos[0].plan
-    task = draw_task(rng)
+    name = draw_task(rng)
+    tasks = [base_task(name, photo.record, family.codec, plan, rng) for photo in photos]
     rows = []
-    for photo in photos:
-        words, answer = base_task(task, photo.record, family.codec, plan, rng)
-        prompt = processor.apply_chat_template([user(words, image=True)], add_generation_prompt=True, tokenize=False)
+    for task in tasks:
+        turn = user(task.words, image=task.photo)
+        prompt = processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
         prompt = prompt.replace(processor.image_token, processor.image_token * plan.visual_tokens)
-        rows.append((tokenizer(prompt).input_ids, tokenizer(answer + tokenizer.eos_token).input_ids))
+        rows.append((tokenizer(prompt).input_ids, tokenizer(task.answer + tokenizer.eos_token).input_ids))
     longest = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
     labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
@@ -73,12 +74,12 @@ def collate(
         ids[row, :end] = torch.tensor(prompt + answer)
         labels[row, len(prompt) : end] = torch.tensor(answer)
         mask[row, :end] = 1
-    pixels, grid = patchify(np.stack([photo.pixels for photo in photos]), processor.image_processor)
     batch = {
         "input_ids": ids,
         "attention_mask": mask,
-        "pixel_values": pixels,
-        "image_grid_thw": grid,
         "mm_token_type_ids": (ids == processor.image_token_id).int(),
     }
+    if tasks[0].photo:
+        pixels, grid = patchify(np.stack([photo.pixels for photo in photos]), processor.image_processor)
+        batch |= {"pixel_values": pixels, "image_grid_thw": grid}
     return batch, labels

@@ -1,14 +1,15 @@
 """What a base model learns before it ever sees a crop rule: to ground, to read coordinates, and to write the form.
 
-Four tasks: find the subject, analyze the photo, say in words what a given box keeps, and write a whole answer around
-*random* candidates and a *random* choice, given or made up. No task holds a good crop: the crop rule is left for SFT.
+Four tasks: find the subject; analyze the photo; sketch, without any photo, boxes that put a given subject where random
+words say; and write a whole answer around *random* candidates and a *random* choice. Nothing says which crop is good:
+that is left for SFT.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,20 @@ from crop_reasoning.reasoning.rationale import Decision, Proposal, Rationale, re
 from crop_reasoning.reasoning.store import element_from_json
 from crop_reasoning.records import CropRecord
 
-FIND, ANALYZE, DESCRIBE = "Find the subject.", "Analyze this photo.", "Describe"
-TASKS = ("find", "analyze", "describe", "write")
-WEIGHTS = (0.4, 0.3, 0.1, 0.2)
+FIND, ANALYZE, SKETCH = "Find the subject.", "Analyze this photo.", "Sketch crops."
+TASKS = ("find", "analyze", "sketch", "write")
+WEIGHTS = (0.35, 0.25, 0.3, 0.1)
+SKETCHES = 6
 Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The user's words, the answer, and whether they are about a photo."""
+
+    words: str
+    answer: str
+    photo: bool = True
 
 
 def draw_task(rng: Rng) -> str:
@@ -34,40 +45,49 @@ def draw_task(rng: Rng) -> str:
     return TASKS[rng.choice(len(TASKS), p=WEIGHTS)]
 
 
-def base_task(task: str, record: CropRecord, codec: Codec, plan: ImagePlan, rng: Rng) -> tuple[str, str]:
-    """The user's words and the answer of a task about one photo. The record's crops are never looked at."""
-    if task == "find":
+def base_task(name: str, record: CropRecord, codec: Codec, plan: ImagePlan, rng: Rng) -> Task:
+    """A task about one photo (`sketch` makes up its own subject). The record's crops are never looked at."""
+    if name == "find":
         box = render_box(record.subject, codec, plan) if record.subject else "null"
-        return FIND, f'{{"subject":{box}}}'
-    if task == "describe":
-        box = random_box(rng)
-        return f"{DESCRIBE} {render_box(box, codec, plan)}.", reason(box, record.subject)
+        return Task(FIND, f'{{"subject":{box}}}')
+    if name == "sketch":
+        subject = random_subject(rng)
+        proposals = render(random_answer(replace(record, subject=subject), rng, SKETCHES), codec, plan)
+        body = proposals.split("</analysis>\n")[1].split("\n<decision>")[0]
+        return Task(f"{SKETCH}\nSubject: {render_box(subject, codec, plan)}", body, photo=False)
     answer = random_answer(record, rng)
-    if task == "analyze":
-        return ANALYZE, render(answer, codec, plan).split("\n<proposals>")[0]
-    boxes = [proposal.box for proposal in answer.proposals]
-    instruction = ""
-    if rng.random() < 0.5:  # else the form alone: candidates and choice stay as random as they are
-        listed = " ".join(render_box(box, codec, plan) for box in boxes)
-        instruction = f"Candidates: {listed}\nTake {1 + boxes.index(answer.decision.box)}."
-    return user_text(BRIEF, codec, plan, instruction=instruction), render(answer, codec, plan)
+    if name == "analyze":
+        return Task(ANALYZE, render(answer, codec, plan).split("\n<proposals>")[0])
+    return Task(user_text(BRIEF, codec, plan), render(answer, codec, plan))
 
 
-def random_answer(record: CropRecord, rng: Rng) -> Rationale:
-    """A true analysis with random candidates, each described truly, and a random decision among them."""
-    boxes = [random_box(rng) for _ in range(PROPOSALS)]
+def random_subject(rng: Rng) -> Box:
+    """A subject of random size (sides 0.08-0.4 of the photo's) anywhere."""
+    width, height = (float(side) for side in rng.uniform(0.08, 0.4, 2))
+    return place((float(rng.uniform()), float(rng.uniform())), (width, height))
+
+
+def random_answer(record: CropRecord, rng: Rng, count: int = PROPOSALS) -> Rationale:
+    """A true analysis with `count` random candidates, each described truly, and a random decision among them."""
     subject = record.subject
+    boxes = [random_box(subject, rng) for _ in range(count)]
     proposals = tuple(Proposal(box, served_elements(subject, box), reason(box, subject)) for box in boxes)
     elements = tuple(element_from_json(element) for element in record.scene.get("elements", ()))
     target = boxes[rng.integers(len(boxes))]
     return Rationale(subject, elements, proposals, Decision(target, why(target, boxes, subject)))
 
 
-def random_box(rng: Rng) -> Box:
-    """A crop of random size (sides 0.3-1 of the photo's, aspect within 1.35) anywhere in the photo."""
-    scale, stretch = rng.uniform(0.3, 1.0), np.exp(rng.uniform(-0.15, 0.15) * rng.integers(2))
-    size = (min(float(scale * stretch), 1.0), min(float(scale / stretch), 1.0))
-    return place((float(rng.uniform()), float(rng.uniform())), size)
+def random_box(subject: Box | None, rng: Rng) -> Box:
+    """A crop of the photo's shape, of random size (sides 0.35-1 of the photo's), at random.
+
+    Two of three put the subject, if there is one, on a random crossing of thirds and middle lines, whichever it is.
+    """
+    scale = float(rng.uniform(0.35, 1.0))
+    x, y = float(rng.uniform()), float(rng.uniform())
+    if subject and rng.random() < 2 / 3:
+        column, row = (float(rng.choice((1 / 3, 1 / 2, 2 / 3))) for _ in range(2))
+        x, y = subject.center[0] + (0.5 - column) * scale, subject.center[1] + (0.5 - row) * scale
+    return place((x, y), (scale, scale))
 
 
 def mirrored(record: CropRecord) -> CropRecord:
@@ -97,6 +117,6 @@ def corpus(records: list[CropRecord]) -> Iterator[str]:
         yield user_text(prompt_id, thousandths, plan, aspect=(4, 5))
     for record in records:
         for known in (record, replace(record, subject=None)):
-            for task in TASKS:
-                for text in base_task(task, known, thousandths, plan, rng):
-                    yield re.sub(r"\d+", " ", text)
+            for name in TASKS:
+                task = base_task(name, known, thousandths, plan, rng)
+                yield re.sub(r"\d+", " ", f"{task.words} {task.answer}")
