@@ -34,7 +34,13 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything that decides what can be run here."""
-    return [_python(), *(_package(name, tested) for name, tested in TESTED.items()), _torchvision(), *_devices(), _disk()]
+    return [
+        _python(),
+        *(_package(name, tested) for name, tested in TESTED.items()),
+        _torchvision(),
+        *_devices(),
+        _disk(),
+    ]
 
 
 def _python() -> Finding:
@@ -57,7 +63,9 @@ def _torchvision() -> Finding:
     try:
         found = importlib.metadata.version("torchvision")
     except importlib.metadata.PackageNotFoundError:
-        return Finding("torchvision", "not installed", True, False, "not needed: the image-only processor takes its place")
+        return Finding(
+            "torchvision", "not installed", True, False, "not needed: the image-only processor takes its place"
+        )
     works = torchvision_works()
     remedy = "" if works else "it does not fit this torch: pip uninstall torchvision"
     return Finding("torchvision", found, works, True, remedy)

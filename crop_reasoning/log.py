@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -32,3 +34,14 @@ def progress(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
             left = (now - start) / done * (total - done)
             say(f"{label}: {done}/{total}, {now - start:.0f} s, about {left:.0f} s left")
             last = now
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' notes to their own developers off the screen; errors and warnings about data stay."""
+    from transformers.utils.logging import disable_progress_bar
+
+    if not sys.stderr.isatty():
+        disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)\b")
+    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)  # how checkpoints are ordered
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # which of its CPU kernels are compiled

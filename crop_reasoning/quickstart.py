@@ -50,7 +50,7 @@ def run(out: Path, seed: int = 0) -> Summary:
     table = markdown_table(rows_of(reports))
     report = out / "report.html"
     report.write_text(_html(out, reports, verdicts, gallery, seconds), encoding="utf-8")
-    figures = {stage: figures_of(report) for stage, report in reports.items()}
+    figures: dict[str, Any] = {stage: figures_of(report) for stage, report in reports.items()}
     figures["best constant"] = reports["dpo"].rows[-1].iou.mean
     return Summary(table, verdicts, {**figures, "seed": seed, "seconds": round(seconds, 1)}, report)
 

@@ -30,8 +30,8 @@ def build(
 ) -> dict[str, int]:
     """Write scenes, `records.jsonl` and `pairs.jsonl` into `out`; the number of records and pairs.
 
-    `root` must be None: nothing is read. Pairs hold two ranked crops of one scene; half of them, where the ranking
-    allows, are of equal size, so that "the larger one wins" is no rule.
+    `root` must be None: nothing is read. Pairs hold the best and another ranked crop of one scene; half of them, where
+    the ranking allows, are of equal size, so that "the larger one wins" is no rule.
     """
     if root is not None:
         raise RecipeError(f"the toy data set is made, not read: drop --root {root}")
@@ -89,17 +89,13 @@ def _scored(box: Box, scene: Scene) -> ScoredCrop:
 
 
 def ranked_pairs(record: CropRecord, rng: Rng, count: int = 2) -> Iterable[Pair]:
-    """Up to `count` pairs of a record's ranked crops, alternately of equal and of unequal size."""
-    crops = record.crops
-    order = [(i, j) for i in range(len(crops)) for j in range(i + 1, len(crops))]
-    order = [order[k] for k in rng.permutation(len(order))]
-    taken: set[tuple[int, int]] = set()
+    """Up to `count` pairs of the best crop and a lower-ranked one, alternately of equal and of unequal size."""
+    best, *others = record.crops
+    others = [others[index] for index in rng.permutation(len(others)) if best.score - others[index].score >= LEAST_MARGIN]
     for number in range(count):
         equal = number % 2 == 0
-        for i, j in order:
-            margin = crops[i].score - crops[j].score
-            same = abs(crops[i].box.area - crops[j].box.area) < 0.01
-            if (i, j) not in taken and margin >= LEAST_MARGIN and same == equal:
-                taken.add((i, j))
-                yield Pair(record.id, crops[i].box, crops[j].box, round(min(margin, 1.0), 4))
+        for crop in others:
+            if (abs(crop.box.area - best.box.area) < 0.01) == equal:
+                others.remove(crop)
+                yield Pair(record.id, best.box, crop.box, round(min(best.score - crop.score, 1.0), 4))
                 break

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.images import plan_image, resize_to_plan
+from crop_reasoning.images import ImagePlan, plan_image, resize_to_plan
 from crop_reasoning.models.families import FAMILIES
 from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
-from crop_reasoning.reasoning.lengths import Audit, audit, sample_length
+from crop_reasoning.reasoning.lengths import Audit, audit
 from crop_reasoning.reasoning.prompts import BRIEF, FULL, user_text
 from crop_reasoning.training.samples import Sample, encode
 from tests import tiny
-from tests.shared import SHARED, needs_shared
+from tests.shared import needs_tokenizer, real_tokenizer
 from tests.test_rationale import GOLDEN_TEXT
 
 families = pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
@@ -26,6 +26,12 @@ SIZES = ((640, 480), (300, 301), (64, 900), (31, 17))
 
 def image_of(wh: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 255, (wh[1], wh[0], 3), dtype=np.uint8))
+
+
+def length(processor, plan: ImagePlan, prompt: str, *answers: str) -> int:
+    """Tokens of a training sample as preflight counts them."""
+    [encoded] = encode([Sample("a", Path("a.png"), "", plan, prompt, answers)], processor)
+    return encoded.tokens
 
 
 def real_lengths(processor, image: Image.Image, prompt: str, answer: str) -> tuple[int, int]:
@@ -50,7 +56,7 @@ def test_the_length_is_that_of_the_real_row(family, wh):
     for prompt_id, answer in zip((FULL, BRIEF, BRIEF, BRIEF, BRIEF), ANSWERS, strict=True):
         prompt = user_text(prompt_id, family.codec, plan, aspect=(4, 5))
         at_once, row = real_lengths(processor, image, prompt, answer)
-        assert sample_length(processor, plan, prompt, answer) == row
+        assert length(processor, plan, prompt, answer) == row
         if not answer[0].isspace():  # white space at the seam may join the template's newline
             assert at_once == row
 
@@ -64,29 +70,18 @@ def test_a_pair_is_as_long_as_its_longer_answer(family):
     image = resize_to_plan(image_of((640, 480)), plan)
     for chosen, rejected in ((GOLDEN_TEXT, "<analysis>"), ("<analysis>", GOLDEN_TEXT)):
         batch = DataCollatorForVisionPreference(processor)([{"images": [image], **dpo_sample("p", chosen, rejected)}])
-        assert sample_length(processor, plan, "p", chosen, rejected) == batch["input_ids"].shape[1]
+        assert length(processor, plan, "p", chosen, rejected) == batch["input_ids"].shape[1]
 
 
-@families
-def test_training_encodes_as_many_tokens_as_the_audit_counts(family):
-    processor = tiny.build_processor(family)
-    plan = plan_image((640, 480), tiny.budget(family))
-    sample = Sample("a", Path("a.png"), "", plan, user_text(BRIEF, family.codec, plan), (GOLDEN_TEXT, "<analysis>"))
-    [encoded] = encode([sample], processor)
-    assert encoded.tokens == sample_length(processor, plan, sample.prompt, *sample.answers)
-
-
-@needs_shared
+@needs_tokenizer
 @families
 def test_the_length_with_the_real_qwen_tokenizer(family):
-    from transformers import AutoTokenizer
-
-    processor = tiny.build_processor(family, AutoTokenizer.from_pretrained(SHARED / "tokenizers/qwen3"))
+    processor = tiny.build_processor(family, real_tokenizer())
     plan = plan_image((640, 480), tiny.budget(family))
     image = resize_to_plan(image_of((640, 480)), plan)
     prompt = user_text(FULL, family.codec, plan)
     at_once, row = real_lengths(processor, image, prompt, GOLDEN_TEXT)
-    assert sample_length(processor, plan, prompt, GOLDEN_TEXT) == row == at_once
+    assert length(processor, plan, prompt, GOLDEN_TEXT) == row == at_once
 
 
 @families
@@ -94,14 +89,8 @@ def test_no_pixel_is_needed(family):
     """A size that no machine could decode is still counted."""
     processor = tiny.build_processor(family)
     small, huge = (plan_image(wh, tiny.budget(family)) for wh in ((64, 64), (60_000, 60_000)))
-    difference = sample_length(processor, huge, "p", "a") - sample_length(processor, small, "p", "a")
+    difference = length(processor, huge, "p", "a") - length(processor, small, "p", "a")
     assert difference == huge.visual_tokens - small.visual_tokens > 0
-
-
-def test_a_sample_without_an_answer_is_a_mistake():
-    processor = tiny.build_processor(FAMILIES["qwen3_vl"])
-    with pytest.raises(ValueError, match="at least one answer"):
-        sample_length(processor, plan_image((64, 64), tiny.budget(FAMILIES["qwen3_vl"])), "p")
 
 
 def test_a_template_that_rewrites_the_prompt_is_refused():
@@ -109,7 +98,7 @@ def test_a_template_that_rewrites_the_prompt_is_refused():
     processor = tiny.build_processor(family)
     processor.chat_template = "{% for m in messages %}{{ loop.revindex }}{{ m.role }}{% endfor %}"
     with pytest.raises(DataError, match="does not keep the prompt"):
-        sample_length(processor, plan_image((64, 64), tiny.budget(family)), "p", "a")
+        length(processor, plan_image((64, 64), tiny.budget(family)), "p", "a")
 
 
 def test_samples_too_long_are_refused_by_name():

@@ -7,7 +7,8 @@ import json
 import typer
 
 
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON document on stdout."),
+def doctor(
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON document on stdout."),
 ) -> None:
     """Say which versions, devices and disk this machine offers, and what that is enough for.
 
@@ -32,4 +33,3 @@ def doctor(as_json: bool = typer.Option(False, "--json", help="Print one JSON do
         Console().print(table)
     if any(finding.needed and not finding.ok for finding in findings):
         raise typer.Exit(4)
-

@@ -112,6 +112,10 @@ def evaluate(
 
         preference = preference_accuracy(engine, data, split, limit=limit)
     _report(data, predictions, folder, against, preference, as_json)
+    if run is not None and out is None and (run / "recipe.yaml").is_file():
+        from crop_reasoning.training.card import write_card
+
+        write_card(run)  # it quotes the reports that lie in the run
 
 
 def _predict(

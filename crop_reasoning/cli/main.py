@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from crop_reasoning import __version__
 from crop_reasoning.cli import data, doctor, evaluate, quickstart, serve, train
-from crop_reasoning.errors import CropReasoningError
+from crop_reasoning.errors import EXIT_ENVIRONMENT, CropReasoningError
 
 app = typer.Typer(
     help="Teach a vision-language model to crop photographs step by step, measure it, and serve it.",
@@ -39,11 +40,19 @@ def _options(
 
 def main() -> None:
     """Run a verb; errors a user can cure are printed without a traceback."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make a shared machine ten times slower
     try:
         app()
     except CropReasoningError as problem:
         print(f"crop-reasoning: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
+    except KeyboardInterrupt:  # before a verb was there to take it
+        sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, for instance `head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as problem:  # a path that is no folder, a right that is missing, a full disk, wherever it was met
+        where = f"{problem.filename}: " if problem.filename else ""
+        reason = problem.strerror or problem
+        print(f"crop-reasoning: {where}{reason}; check the path, your rights and the disk's space", file=sys.stderr)
+        sys.exit(EXIT_ENVIRONMENT)

@@ -101,7 +101,9 @@ class HFEngine:
             raise result[0]
         yield self._generation(request, result[0][0, width:].tolist(), width, time.monotonic() - start)
 
-    def score_continuations(self, requests: Sequence[Request], continuations: Sequence[Sequence[str]]) -> list[list[float]]:
+    def score_continuations(
+        self, requests: Sequence[Request], continuations: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
         """Sum of the log-probabilities of each continuation's tokens after its request's conversation and prefix.
 
         `continuations[i]` are alternatives for request i. One forward pass of all pairs, padded on the left.
@@ -127,7 +129,9 @@ class HFEngine:
         tokenizer = self.processor.tokenizer
         counts = []
         for request, text in pairs:
-            prefix, whole = (tokenizer(t, add_special_tokens=False).input_ids for t in (request.prefix, request.prefix + text))
+            prefix, whole = (
+                tokenizer(t, add_special_tokens=False).input_ids for t in (request.prefix, request.prefix + text)
+            )
             shared = next((i for i, (a, b) in enumerate(zip(prefix, whole, strict=False)) if a != b), len(prefix))
             counts.append(len(whole) - shared)
         return counts

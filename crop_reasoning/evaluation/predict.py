@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from crop_reasoning.codecs import Codec
 from crop_reasoning.engines.base import MAX_NEW_TOKENS, Engine, Request
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.evaluation import predictions as files
@@ -20,7 +19,7 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
 from crop_reasoning.log import progress, say
 from crop_reasoning.reasoning.chat import user
-from crop_reasoning.reasoning.prompts import user_text
+from crop_reasoning.reasoning.prompts import prompt_for
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.records import CropRecord
 
@@ -95,13 +94,6 @@ def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
     image, plan = seen_image(record, folder, engine)
     text = prompt_for(record, engine.prompt_id, engine.family.codec, plan)
     return Request(id=record.id, image=image, messages=[user(text, image=True)])
-
-
-def prompt_for(record: CropRecord, prompt_id: str, codec: Codec, plan: ImagePlan) -> str:
-    """The user's words for a record: a subject or an aspect is told only where the task gives it."""
-    given = record.task != "free"
-    aspect, subject = (record.aspect, record.subject) if given else (None, None)
-    return user_text(prompt_id, codec, plan, aspect=aspect, subject=subject)
 
 
 def seen_image(record: CropRecord, folder: Path, engine: Engine) -> tuple[Image.Image, ImagePlan]:

@@ -6,11 +6,11 @@ nothing would be evaluated as if it were the tuned model.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import ModelError
+from crop_reasoning.models.families import config_value, family_named
 
 
 def is_adapter(folder: Path | str) -> bool:
@@ -20,11 +20,14 @@ def is_adapter(folder: Path | str) -> bool:
 
 def base_of(folder: Path | str) -> str:
     """The base model that an adapter names in its `adapter_config.json`."""
-    return json.loads((Path(folder) / "adapter_config.json").read_text())["base_model_name_or_path"]
+    return config_value(Path(folder) / "adapter_config.json", "base_model_name_or_path")
 
 
 def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
-    """The model with the adapter of `folder`; `ModelError` if a key or a shape does not fit, or if its effect is 0."""
+    """The model with the adapter of `folder`.
+
+    `ModelError` if it was tuned on another family, if a key or a shape does not fit, or if its effect is 0.
+    """
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 
@@ -32,6 +35,7 @@ def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
     weights = folder / "adapter_model.safetensors"
     if not is_adapter(folder) or not weights.is_file():
         raise ModelError(f"{folder}: no adapter_config.json with adapter_model.safetensors; expected a LoRA adapter")
+    _require_family(model, folder)
     try:
         with safe_open(weights, "pt") as file:
             saved = set(file.keys())
@@ -49,8 +53,8 @@ def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
     if saved != expected:
         stray = sorted(saved ^ expected)
         raise ModelError(
-            f"{folder}: {len(stray)} adapter keys do not fit {_name(model)}, first {stray[0]!r}; "
-            f"{len(saved & expected)} of {len(saved)} would load and the rest have no effect; use the base it was trained on"
+            f"{folder}: {len(stray)} adapter keys do not fit {_name(model)}, first {stray[0]!r}; {len(saved & expected)} "
+            f"of {len(saved)} would load and the rest have no effect; use the base it was trained on"
         )
     if effect == 0.0:
         raise ModelError(f"{folder}: all lora_B weights are 0, the adapter has no effect; was it trained at all?")
@@ -60,6 +64,14 @@ def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
 def merge(model: Any) -> Any:
     """The plain model with the adapter's weights added in."""
     return model.merge_and_unload()
+
+
+def _require_family(model: Any, folder: Path) -> None:
+    """The processor that lies with an adapter tells its family: the keys alone may fit another one's layers."""
+    path = folder / "processor_config.json"
+    expected = family_named(model.config.model_type).processor_class
+    if path.is_file() and (told := config_value(path, "processor_class")) != expected:
+        raise ModelError(f"{folder}: was tuned with a {told}, {_name(model)} takes a {expected}; use the base it names")
 
 
 def _name(model: Any) -> str:

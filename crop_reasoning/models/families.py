@@ -57,7 +57,16 @@ def family_of(folder: Path | str) -> Family:
     config = Path(folder) / "config.json"
     if not config.is_file():
         raise ModelError(f"{folder}: holds no config.json; expected a model folder of a Qwen-VL family")
-    return family_named(json.loads(config.read_text())["model_type"], where=str(config))
+    return family_named(config_value(config, "model_type"), where=str(config))
+
+
+def config_value(path: Path, key: str) -> str:
+    """A text of a model's JSON file; `ModelError` if the file is cut short or does not hold it."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[key])
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        reason = f"holds no {key!r}" if isinstance(problem, KeyError) else f"cannot be read ({problem})"
+        raise ModelError(f"{path}: {reason}; was the copy cut short?") from None
 
 
 def family_named(model_type: str, where: str = "model_type") -> Family:

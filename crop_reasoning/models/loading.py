@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import ModelError
+from crop_reasoning.log import quiet_libraries
 from crop_reasoning.models.adapters import attach, base_of, is_adapter
 from crop_reasoning.models.families import Family, family_named, family_of
 from crop_reasoning.models.processors import load_processor
@@ -49,8 +50,11 @@ def resolve(name: str | Path) -> ModelSource:
 def _prompt_of(run: Path) -> str | None:
     import yaml
 
-    recipe = yaml.safe_load((run / "recipe.yaml").read_text()) or {}
-    return recipe.get("prompt")
+    try:
+        recipe: dict[str, Any] = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))
+        return recipe.get("prompt")
+    except (OSError, ValueError, yaml.YAMLError, AttributeError) as problem:
+        raise ModelError(f"{run / 'recipe.yaml'}: is no recipe ({problem}); was the copy cut short?") from None
 
 
 def _beside(base: str, folder: Path) -> str:
@@ -94,21 +98,31 @@ def load_model(
     """A model with its adapter, its processor and its family.
 
     `quantize` is `none` or `nf4` (bitsandbytes, the language model only). On a CPU the vision tower runs through exact
-    speed-ups. `ModelError` for torn or foreign weights.
+    speed-ups. `ModelError` for torn, incomplete or foreign weights.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
+    quiet_libraries()
     family = family_for(base)
     options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
     if attention:
         options["attn_implementation"] = attention
     if quantize == "nf4":
         options["quantization_config"] = _nf4(options["dtype"])
+    options |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
     try:
-        model = AutoModelForImageTextToText.from_pretrained(base, **options)
-    except (OSError, RuntimeError, json.JSONDecodeError) as problem:
-        raise ModelError(f"{base}: cannot be loaded ({str(problem).strip().splitlines()[-1]})") from None
+        model, found = AutoModelForImageTextToText.from_pretrained(base, **options)
+    except (OSError, RuntimeError, SafetensorError, json.JSONDecodeError) as problem:
+        reason = str(problem).strip().splitlines()[-1]
+        raise ModelError(f"{base}: cannot be loaded ({reason}); was the copy cut short?") from None
+    lost = sorted({*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])})
+    if lost:  # transformers would fill them with random numbers and warn
+        raise ModelError(
+            f"{base}: {len(lost)} weights of a {family.model_type} are not in its files or of another shape, first "
+            f"{lost[0]!r}; expected a whole checkpoint of that family, fetch it anew"
+        )
     processor = load_processor(processor_source(base, adapter), family)
     if not torch.cuda.is_available():
         from crop_reasoning.models.speedups import speed_up_vision

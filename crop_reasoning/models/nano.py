@@ -81,7 +81,8 @@ def build_tokenizer(corpus: Iterable[str]) -> Any:
     bpe.train_from_iterator(corpus, trainer)
     trained = json.loads(bpe.to_str())["model"]
     merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in trained["merges"]]
-    tokenizer = Qwen2Tokenizer(
+    make: Any = Qwen2Tokenizer  # its hints leave out what it takes: pairs as merges, no unknown token
+    tokenizer = make(
         vocab=trained["vocab"],
         merges=merges,
         unk_token=None,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from crop_reasoning.errors import ModelError
 from crop_reasoning.images import VisionBudget
 from crop_reasoning.models.families import Family
 
@@ -67,12 +68,20 @@ def _write_video_config(processor: Any, folder: Path, processor_class: str) -> N
 
 
 def load_processor(base: str | Path, family: Family) -> Any:
-    """The processor of a model folder or hub id: stock where torchvision works, image-only elsewhere."""
-    if torchvision_works():
-        from transformers import AutoProcessor
+    """The processor of a model folder or hub id: stock where torchvision works, image-only elsewhere.
 
-        return AutoProcessor.from_pretrained(base)
-    return image_only_class(family.processor_class).from_pretrained(base)
+    `ModelError` if a part of it is missing.
+    """
+    import transformers
+
+    kind: Any = transformers.AutoProcessor if torchvision_works() else image_only_class(family.processor_class)
+    try:
+        processor = kind.from_pretrained(base)
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"{base}: its processor cannot be loaded ({str(problem).splitlines()[0]})") from None
+    if processor.image_token_id is None:  # transformers makes an empty tokenizer where there is none
+        raise ModelError(f"{base}: holds no tokenizer with Qwen's vision tokens; expected its tokenizer.json")
+    return processor
 
 
 def build_processor(tokenizer: Any, family: Family, min_pixels: int, max_pixels: int, chat_template: str) -> Any:

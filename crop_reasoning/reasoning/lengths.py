@@ -1,19 +1,16 @@
 """Lengths: how many tokens a sample costs, from its texts and its image's size alone, so that none is ever cut.
 
 An answer ends with the coordinates, and a trainer that truncates from the right removes exactly those, silently. So
-lengths are counted before any pixel is decoded, and a sample that is too long is refused by its name.
-This module must not import torch; the processor comes from the caller.
+lengths are counted before any pixel is decoded, and a sample that is too long is refused by its name. This module sums
+up and refuses; what a sample's tokens are, `training.samples` knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.images import ImagePlan
-from crop_reasoning.reasoning.chat import sft_sample
 
 MAX_NAMED = 10
 """An error names this many of the samples that are too long and counts the rest."""
@@ -49,27 +46,6 @@ raise the limit to 120, lower the pixel budget, or leave them out
         )
 
 
-def sample_length(processor: Any, plan: ImagePlan, prompt: str, *answers: str) -> int:
-    """Tokens of one training sequence: chat template, image, prompt and the longest of `answers`.
-
-    `processor` is the model's own (its chat template and tokenizer are used, its image processor is not). The prompt
-    and the answer are tokenized apart, as TRL's collators do, so the sum is exactly the row's `input_ids`.
-    """
-    if not answers:
-        raise ValueError("sample_length needs at least one answer")
-    longest = 0
-    for answer in answers:
-        sample = sft_sample(prompt, answer)
-        opening = processor.apply_chat_template(sample["prompt"], tokenize=False, add_generation_prompt=True)
-        whole = processor.apply_chat_template(sample["prompt"] + sample["completion"], tokenize=False)
-        if not whole.startswith(opening):
-            raise DataError("the chat template does not keep the prompt as the beginning; use the model's own template")
-        ids = (_ids(processor, opening), _ids(processor, whole[len(opening) :]))
-        placeholders = ids[0].count(processor.image_token_id)
-        longest = max(longest, len(ids[0]) + len(ids[1]) + placeholders * (plan.visual_tokens - 1))
-    return longest
-
-
 def audit(samples: Iterable[tuple[str, int]], max_tokens: int) -> Audit:
     """Sum up (name, tokens) of each sample; those above `max_tokens` are refused by name, in their order.
 
@@ -85,8 +61,3 @@ def audit(samples: Iterable[tuple[str, int]], max_tokens: int) -> Audit:
         max_tokens=max_tokens,
         refused=tuple((name, length) for name, length in counted if length > max_tokens),
     )
-
-
-def _ids(processor: Any, text: str) -> list[int]:
-    ids: list[int] = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids

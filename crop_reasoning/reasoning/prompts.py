@@ -12,6 +12,7 @@ from crop_reasoning.errors import RecipeError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.reasoning.rationale import render_box
+from crop_reasoning.records import CropRecord
 
 FULL, BRIEF = "crop/1", "crop-brief/1"
 PROMPT_IDS = (FULL, BRIEF)
@@ -19,8 +20,8 @@ PROMPT_IDS = (FULL, BRIEF)
 _FULL_TEXT = """\
 Crop this photograph as a professional photographer would. Think in three steps and write exactly these three parts.
 <analysis>
-One JSON object: "subject" is the main subject's box or null; "elements" lists the compositional elements you see, each \
-with "name" (one of: {names}), at most one of "point", "line" or "box", and "evidence".
+One JSON object: "subject" is the main subject's box or null; "elements" lists the compositional elements you see, \
+each with "name" (one of: {names}), at most one of "point", "line" or "box", and "evidence".
 </analysis>
 <proposals>
 Four candidate crops, one JSON object a line: "reason", "serves" (element names), "box".
@@ -63,3 +64,10 @@ def user_text(
     if instruction:
         text += f"\n{instruction.strip()}"
     return text
+
+
+def prompt_for(record: CropRecord, prompt_id: str, codec: Codec, plan: ImagePlan) -> str:
+    """The user's words for a record: a subject or an aspect is told only where the task gives it."""
+    given = record.task != "free"
+    aspect, subject = (record.aspect, record.subject) if given else (None, None)
+    return user_text(prompt_id, codec, plan, aspect=aspect, subject=subject)

@@ -28,7 +28,7 @@ from crop_reasoning.training.base_tasks import corpus
 from crop_reasoning.training.recipe import BaseOptions, OptimOptions, Recipe
 
 FINAL_SIGMA = 2.0
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT = run_folder.BASE_CHECKPOINT
 NANO = "nano"
 
 
@@ -58,8 +58,8 @@ def train_base(
     records = read_records(data, recipe.data.split)[: recipe.data.limit]
     start = recipe.model.base
     if start == NANO:
-        start = str(run / "untrained")
-        if not (run / "untrained" / "model.safetensors").is_file():
+        start = str(run / run_folder.UNTRAINED)
+        if not (resume and (run / run_folder.UNTRAINED / "model.safetensors").is_file()):
             nano.build(start, corpus(records), recipe.seed)
     model, processor, family = load_model(start)
     state = _start(model, recipe, run / CHECKPOINT if resume else None)
@@ -81,8 +81,10 @@ def train_base(
             save(state, run / CHECKPOINT)
         if stopped():
             return state.step, loss
-    model.save_pretrained(run / "model")
-    processor.save_pretrained(run / "model")
+    partial = run / f"{run_folder.MODEL}.partial"  # a run that is killed here has not ended
+    model.save_pretrained(partial)
+    processor.save_pretrained(partial)
+    partial.replace(run / run_folder.MODEL)
     (run / CHECKPOINT).unlink(missing_ok=True)
     return state.step, loss
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.errors import DataError
 from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
 from crop_reasoning.models.families import Family
 from crop_reasoning.models.pixels import patchify
@@ -33,8 +34,12 @@ def load_photos(records: list[CropRecord], folder: Path, processor: Any, family:
     budget = vision_budget(processor, family)
     groups: dict[tuple[int, int], list[Photo]] = defaultdict(list)
     for record in records:
-        image = load_upright(folder / record.image.path)
-        plan = plan_image(image.size, budget)
+        path = folder / record.image.path
+        image = load_upright(path)
+        try:
+            plan = plan_image(image.size, budget)
+        except DataError as problem:
+            raise DataError(f"{path}: {problem}") from None
         groups[plan.seen_wh].append(Photo(record, plan, np.asarray(resize_to_plan(image, plan))))
     return list(groups.values())
 

@@ -1,4 +1,4 @@
-"""The model card of a run folder, written from what the folder holds; run it again after an evaluation."""
+"""The model card of a run folder, written from what the folder holds: by training, and anew by an evaluation."""
 
 from __future__ import annotations
 
@@ -84,22 +84,23 @@ def _data(recipe: Recipe) -> str:
         return f"{recipe.data.folder}, split {recipe.data.split}"
     licences = ", ".join(f"{name} ({n})" for name, n in Counter(record.licence for record in records).most_common())
     names = ", ".join(sorted({record.dataset for record in records}))
-    note = "weights trained on photos for research use are for research use"
-    return f"{names}, split {recipe.data.split}, {len(records)} photos; licences: {licences}; {note}"
+    note = "; weights trained on photos for research use are for research use" if "research" in licences else ""
+    return f"{names}, split {recipe.data.split}, {len(records)} photos; licences: {licences}{note}"
 
 
 def _length(folder: Path) -> str:
     """Steps, first and last loss, from the metrics."""
     path = folder / run_folder.METRICS
-    if not path.is_file():
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    if not lines:
         return "see the recipe"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
     return f"{lines[-1]['step']} steps, loss {lines[0]['loss']:.4f} to {lines[-1]['loss']:.4f}"
 
 
 def _figures(folder: Path) -> str:
     reports = sorted((folder / "eval").rglob("report.md"))
     if not reports:
-        return f"## Figures\n\nNot evaluated yet: `crop-reasoning evaluate --help`, then this card of {folder} anew.\n"
+        evaluate = f"`crop-reasoning evaluate --run {folder} --data DATA`"
+        return f"## Figures\n\nNot evaluated yet: {evaluate} writes its report into the run and its figures here.\n"
     texts = [f"`{path.relative_to(folder)}`\n\n{path.read_text(encoding='utf-8').strip()}\n" for path in reports]
     return "\n".join(["## Figures\n", *texts])

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import CropReasoningError, RecipeError
-from crop_reasoning.log import say
+from crop_reasoning.log import quiet_libraries, say
 from crop_reasoning.training import run_folder
 from crop_reasoning.training.recipe import Recipe
 
 FINISHED = "{folder}: this run is finished, there is nothing to resume; give another --output for a new one"
 DRY = "{folder}: checked and prepared, nothing trained (dry run)"
+STOPPED = "{folder}: stopped after step {step}, nothing is lost; continue with the same command and --resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def train(recipe: Recipe, *, resume: bool = False, dry_run: bool = False) -> Out
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL would report every run
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    quiet_libraries()
     began, folder = time.monotonic(), Path(recipe.output)
     main = is_main_process()
     guard: AbstractContextManager[None] = run_folder.locked(folder) if main else nullcontext()
@@ -81,6 +83,7 @@ def is_main_process() -> bool:
 
 def _train_base(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tuple[int, float | None]:
     from crop_reasoning.training.base import train_base
+    from crop_reasoning.training.callbacks import stopping_on_signals
 
     if resume and (folder / run_folder.MODEL).is_dir():
         raise RecipeError(FINISHED.format(folder=folder))
@@ -92,9 +95,12 @@ def _train_base(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tu
     if dry_run:
         say(DRY.format(folder=folder))
         return 0, None
-    loss = train_base(recipe, folder, resume)
+    with stopping_on_signals() as stop:
+        steps, loss = train_base(recipe, folder, resume, lambda: stop.received)
+        if stop.received and not (folder / run_folder.MODEL).is_dir():
+            raise Interrupted(STOPPED.format(folder=folder, step=steps), stop.received)
     _write_card(folder)
-    return run_folder.steps_done(folder), loss
+    return steps, loss
 
 
 def _train_adapter(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tuple[int, float | None]:
@@ -127,7 +133,6 @@ def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int
         run_folder.rewind(folder, step)
         say(f"{folder}: continues after step {step}")
     options = recipe.model
-    trl_backend.quiet()
     model, _, family = load_model(
         prepared.base,
         prepared.adapter,
@@ -147,9 +152,7 @@ def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int
         steps = trainer.state.global_step
         if stop.received and steps < trainer.state.max_steps:
             raise Interrupted(
-                f"{folder}: stopped after step {steps} of {trainer.state.max_steps}, nothing is lost; "
-                "continue with the same command and --resume",
-                stop.received,
+                STOPPED.format(folder=folder, step=f"{steps} of {trainer.state.max_steps}"), stop.received
             )
         trl_backend.save_adapter(trainer, prepared.processor, folder / run_folder.ADAPTER)
     if is_main_process():

@@ -32,7 +32,9 @@ from crop_reasoning.training.recipe import Recipe, as_yaml, differences, load_re
 LOCK, RECIPE, ENVIRONMENT, DATA = "run.lock", "recipe.yaml", "environment.json", "data.lock"
 PREFLIGHT, SAMPLES, METRICS, CHECKPOINTS = "preflight.md", "samples", "metrics.jsonl", "checkpoints"
 ADAPTER, MODEL, CARD = "adapter", "model", "README.md"
-BEFORE_TRAINING = {LOCK, RECIPE, ENVIRONMENT, DATA, PREFLIGHT, SAMPLES}
+UNTRAINED, BASE_CHECKPOINT = "untrained", "checkpoint.pt"
+"""Base training's own: the weights it begins with, and its one checkpoint until it ends."""
+BEFORE_TRAINING = {LOCK, RECIPE, ENVIRONMENT, DATA, PREFLIGHT, SAMPLES, UNTRAINED}
 """A folder that holds nothing else was prepared but never trained in, and may be used again."""
 COMPLETE = "complete.json"
 READS = {"base": (), "sft": (RATIONALES,), "dpo": (PAIR_RATIONALES,)}
@@ -80,7 +82,7 @@ def require_unused(folder: Path) -> None:
     present = {path.name for path in folder.iterdir()}
     if present & {ADAPTER, MODEL}:
         raise RecipeError(f"{folder}: holds a finished run; give another --output, or remove the folder")
-    if present & {METRICS, CHECKPOINTS}:
+    if present & {METRICS, CHECKPOINTS, BASE_CHECKPOINT}:
         raise RecipeError(
             f"{folder}: holds a run that was stopped; continue it with --resume, or give another --output"
         )

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.evaluation.predict import prompt_for
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan, VisionBudget, plan_image, sha256_of
 from crop_reasoning.log import progress
 from crop_reasoning.models.families import Family
 from crop_reasoning.reasoning.chat import sft_sample
 from crop_reasoning.reasoning.lengths import MAX_NAMED
+from crop_reasoning.reasoning.prompts import prompt_for
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, read_records
@@ -63,7 +63,10 @@ def read_samples(recipe: Recipe, family: Family, budget: VisionBudget) -> list[S
         raise DataError(f"{folder}: split {split} holds nothing to train {recipe.method} on; build it, or name another")
     samples = []
     for name, record, rationales in answers:
-        plan = plan_image(record.image.wh, budget)
+        try:
+            plan = plan_image(record.image.wh, budget)
+        except DataError as problem:
+            raise DataError(f"sample {name}: {problem}") from None
         prompt = prompt_for(record, recipe.prompt, family.codec, plan)
         texts = tuple(render(rationale, family.codec, plan) for rationale in rationales)
         samples.append(Sample(name, folder / record.image.path, record.image.sha256, plan, prompt, texts))
@@ -109,7 +112,12 @@ def check_images(samples: list[Sample]) -> str:
 
 
 def encode(samples: list[Sample], processor: Any) -> list[Encoded]:
-    """Every sample as token ids, prompt and answer tokenized apart, exactly as TRL's vision collators do."""
+    """Every sample as token ids, prompt and answer tokenized apart, exactly as TRL's vision collators do.
+
+    The two answers of a pair end with the token that closes the decision's box. They share all that comes before, so
+    preference falls on the box alone; what follows is words about it, and training against the rejected ones was seen
+    to unlearn the form of the answer.
+    """
     tokenizer, image = processor.tokenizer, processor.image_token
     openings, answers = [], []
     for sample in samples:
@@ -118,10 +126,14 @@ def encode(samples: list[Sample], processor: Any) -> list[Encoded]:
         answers += closings
     prompt_ids = tokenizer(openings, add_special_tokens=False)["input_ids"]
     ids = iter(tokenizer(answers, add_special_tokens=False)["input_ids"])
-    return [
-        Encoded(sample, prompt, tuple(next(ids) for _ in sample.answers))
-        for sample, prompt in zip(samples, prompt_ids, strict=True)
-    ]
+    rows = []
+    for sample, prompt in zip(samples, prompt_ids, strict=True):
+        spelled = tuple(next(ids) for _ in sample.answers)
+        if len(spelled) > 1:
+            texts = zip(sample.answers, spelled, strict=True)
+            spelled = tuple(tokens[: box_tokens(text, processor)[-1] + 2] for text, tokens in texts)
+        rows.append(Encoded(sample, prompt, spelled))
+    return rows
 
 
 def conversation(sample: Sample, processor: Any) -> tuple[str, list[str]]:

@@ -128,7 +128,7 @@ def _read(path: Path, raw: Raw, problems: list[Problem], readers: tuple[Path, ..
     except OSError as problem:
         by = f" (extended by {readers[-1]})" if readers else ""
         raise RecipeError(f"{path}{by}: cannot be read ({problem.strerror}); check the path") from None
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise RecipeError(f"{path}: not YAML: {' '.join(str(problem).split())}") from None
     raw.where[()] = f"{path}:1"
     if not isinstance(root, yaml.MappingNode):

@@ -7,11 +7,8 @@ trainer that cuts from the right would remove exactly the coordinates.
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import shutil
-import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, TrainerCallback, set_seed
-from transformers.utils.logging import disable_progress_bar
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
@@ -92,14 +88,6 @@ def lean_head(model: Any) -> None:
         return FusedCausalLMOutput(log_probs=spread, label_mask=mask, **facts)
 
     model.forward = forward
-
-
-def quiet() -> None:
-    """Keep the libraries' notes to their own developers out of the journal; errors and warnings about data stay."""
-    if not sys.stderr.isatty():
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)\b")
-    logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)  # how checkpoints are ordered
 
 
 def _dataset(rows: Sequence[Encoded]) -> Any:
