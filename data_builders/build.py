@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.errors import DataError, EnvironmentProblem, RecipeError
 from data_builders.manifest import read_manifest, write_manifest
 
 BUILDERS = {"toy": "data_builders.toy:build", "fcdb": "data_builders.fcdb:build"}
@@ -19,7 +19,8 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     """Build a data set into `out` and write its rationales; the manifest.
 
     `options` are the builder's keyword arguments; `seed` also seeds the rationales. `RecipeError` for an unknown name
-    or an option that this builder does not take, `DataError` if `out` holds another data set.
+    or an option that this builder does not take, `DataError` if `out` holds another data set, `EnvironmentProblem` if
+    the disk refuses.
     """
     from data_builders.rationales import write_rationales
 
@@ -37,7 +38,13 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     manifest = read_manifest(out)
     if manifest is not None and manifest["dataset"] != name:
         raise DataError(f"{out}: holds the data set {manifest['dataset']}, not {name}; choose another --out")
-    report = builder(root, out, **{key: value for key, value in options.items() if key in taken})
+    try:
+        report = builder(root, out, **{key: value for key, value in options.items() if key in taken})
+    except OSError as problem:
+        raise EnvironmentProblem(
+            f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's space, "
+            "then run the same command again"
+        ) from None
     seed = options.get("seed", 0)
     counts = write_rationales(out, seed)
     if "pair_rationales" not in counts:

@@ -54,7 +54,7 @@ def make_scene(rng: Rng) -> Scene:
 
 
 def quality(crop: Box, scene_best: Box, subject: Box | None) -> float:
-    """How good a crop of a scene is, in [-0.5, 1]: overlap with the best crop less half the share of subject cut off."""
+    """How good a crop of a scene is, in [-0.5, 1]: IoU with the best crop less half the share of subject cut off."""
     lost = 1 - inside(subject, crop) if subject else 0.0
     return iou(crop, scene_best) - 0.5 * lost
 

@@ -91,7 +91,8 @@ def _scored(box: Box, scene: Scene) -> ScoredCrop:
 def ranked_pairs(record: CropRecord, rng: Rng, count: int = 2) -> Iterable[Pair]:
     """Up to `count` pairs of the best crop and a lower-ranked one, alternately of equal and of unequal size."""
     best, *others = record.crops
-    others = [others[index] for index in rng.permutation(len(others)) if best.score - others[index].score >= LEAST_MARGIN]
+    shuffled = (others[index] for index in rng.permutation(len(others)))
+    others = [crop for crop in shuffled if best.score - crop.score >= LEAST_MARGIN]
     for number in range(count):
         equal = number % 2 == 0
         for crop in others:

@@ -21,7 +21,7 @@ from crop_reasoning.models.adapters import merge
 from crop_reasoning.models.loading import load_model, resolve
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.reasoning.prompts import BRIEF, prompt_for
-from crop_reasoning.reasoning.rationale import DECISION_OPENING, render
+from crop_reasoning.reasoning.rationale import DECISION_OPENING, render, render_box
 from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import read_records
 from crop_reasoning.training.run import train
@@ -136,22 +136,21 @@ def test_a_batch_of_the_run_says_what_single_requests_say(journey):
     assert (batch - single).abs().max() < 1e-4
 
 
-def test_sft_makes_its_answers_likelier_and_dpo_widens_the_margin_it_trains_on(journey):
+def test_sft_makes_its_boxes_likelier_and_dpo_widens_the_margin_it_trains_on(journey):
     """Measured by the engine, not by the trainer: the two must mean the same text."""
     margins, likelihoods = {}, {}
+    pairs = list(read_pair_rationales(journey.data))
     for stage in ("base", "sft", "dpo"):
         engine = journey.engines[stage]
-        requests, endings = [], []
-        for (_, *rationales), request in zip(
-            read_pair_rationales(journey.data), requests_of(journey, engine), strict=True
-        ):
-            plan = plan_image(request.image.size, engine.budget)
-            texts = [render(rationale, engine.family.codec, plan) for rationale in rationales]
+        requests, boxes = [], []
+        for (pair, *rationales), request in zip(pairs, requests_of(journey, engine), strict=True):
+            codec, plan = engine.family.codec, plan_image(request.image.size, engine.budget)
+            texts = [render(rationale, codec, plan) for rationale in rationales]
             start = texts[0].index(DECISION_OPENING) + len(DECISION_OPENING)
-            assert texts[0][:start] == texts[1][:start]  # so the margin of the endings is that of the answers
+            assert texts[0][:start] == texts[1][:start]
             requests.append(replace(request, prefix=texts[0][:start]))
-            endings.append([text[start:] for text in texts])
-        scores = engine.score_continuations(requests, endings)
+            boxes.append([render_box(box, codec, plan) for box in (pair.chosen, pair.rejected)])
+        scores = engine.score_continuations(requests, boxes)
         margins[stage] = sum(chosen - rejected for chosen, rejected in scores)
         likelihoods[stage] = sum(chosen for chosen, _ in scores)
     assert likelihoods["sft"] > likelihoods["base"]

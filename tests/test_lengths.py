@@ -11,7 +11,7 @@ from PIL import Image
 from crop_reasoning.errors import DataError
 from crop_reasoning.images import ImagePlan, plan_image, resize_to_plan
 from crop_reasoning.models.families import FAMILIES
-from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
+from crop_reasoning.reasoning.chat import sft_sample
 from crop_reasoning.reasoning.lengths import Audit, audit
 from crop_reasoning.reasoning.prompts import BRIEF, FULL, user_text
 from crop_reasoning.training.samples import Sample, encode
@@ -62,15 +62,15 @@ def test_the_length_is_that_of_the_real_row(family, wh):
 
 
 @families
-def test_a_pair_is_as_long_as_its_longer_answer(family):
-    from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
-
+def test_a_pair_is_as_long_as_its_longer_answer_up_to_its_box(family):
     processor = tiny.build_processor(family)
     plan = plan_image((640, 480), tiny.budget(family))
-    image = resize_to_plan(image_of((640, 480)), plan)
-    for chosen, rejected in ((GOLDEN_TEXT, "<analysis>"), ("<analysis>", GOLDEN_TEXT)):
-        batch = DataCollatorForVisionPreference(processor)([{"images": [image], **dpo_sample("p", chosen, rejected)}])
-        assert length(processor, plan, "p", chosen, rejected) == batch["input_ids"].shape[1]
+    short = GOLDEN_TEXT[GOLDEN_TEXT.index("<decision>") :]
+    alone = [length(processor, plan, "p", text[: text.rindex(',"why"')]) for text in (short, GOLDEN_TEXT)]
+    assert alone[0] < alone[1]
+    closing = len(processor.tokenizer("<|im_end|>\n").input_ids)  # what the template adds to an answer
+    for answers in ((GOLDEN_TEXT, short), (short, GOLDEN_TEXT)):
+        assert abs(length(processor, plan, "p", *answers) - (alone[1] - closing)) <= 1  # `]` and `,` may be one token
 
 
 @needs_tokenizer

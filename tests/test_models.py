@@ -31,7 +31,9 @@ from tests.test_rationale import GOLDEN_TEXT
 from tests.tiny_runs import FAMILY_NAMES
 
 BOTH = pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
-GRIDS = pytest.mark.parametrize("grids", [[(2, 3), (2, 3), (2, 3)], [(2, 3), (3, 2), (1, 6)]], ids=["equal", "mixed"])
+GRIDS = pytest.mark.parametrize(
+    "grids", [[(2, 3)] * 3, [(2, 3), (3, 2), (1, 6)], [(2, 3), (3, 2), (2, 4)]], ids=["equal", "turned", "unequal"]
+)
 
 
 @pytest.fixture(scope="module")

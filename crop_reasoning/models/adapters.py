@@ -53,8 +53,8 @@ def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
     if saved != expected:
         stray = sorted(saved ^ expected)
         raise ModelError(
-            f"{folder}: {len(stray)} adapter keys do not fit {_name(model)}, first {stray[0]!r}; {len(saved & expected)} "
-            f"of {len(saved)} would load and the rest have no effect; use the base it was trained on"
+            f"{folder}: {len(stray)} adapter keys do not fit {_name(model)}, first {stray[0]!r}; "
+            f"{len(saved & expected)} of {len(saved)} would load, without the rest; use the base it was trained on"
         )
     if effect == 0.0:
         raise ModelError(f"{folder}: all lora_B weights are 0, the adapter has no effect; was it trained at all?")

@@ -1,8 +1,8 @@
 """The offline author: rationales that claim only what geometry proves.
 
 For a record with a subject box and known elements (procedural scenes) it speaks of them; for a photograph of which only
-the crops are known it speaks of size and position. The target's place among the proposals is uniform, and the answers of
-a pair differ in the decision alone, so that neither order nor style can be the signal.
+the crops are known it speaks of size and position. The target's place among the proposals is uniform, and the answers
+of a pair differ in the decision alone, so that neither order nor style can be the signal.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from crop_reasoning.training import run_folder
 from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
 from crop_reasoning.training.base_tasks import corpus
+from crop_reasoning.training.preflight import locate
 from crop_reasoning.training.recipe import BaseOptions, OptimOptions, Recipe
 
 FINAL_SIGMA = 2.0
@@ -61,6 +62,8 @@ def train_base(
         start = str(run / run_folder.UNTRAINED)
         if not (resume and (run / run_folder.UNTRAINED / "model.safetensors").is_file()):
             nano.build(start, corpus(records), recipe.seed)
+    else:
+        start, _ = locate(recipe)
     model, processor, family = load_model(start)
     state = _start(model, recipe, run / CHECKPOINT if resume else None)
     run_folder.rewind(run, state.step)
@@ -136,7 +139,7 @@ def _step(
         loss = loss + options.grounding_weight * grounding_loss(state.grounding(seen[0]), photos, family)
     if not bool(loss.isfinite()):
         where = f"base training, step {state.step + 1}"
-        raise CropReasoningError(f"{where}: the loss is {float(loss)}, expected a number; lower optim.learning_rate")
+        raise CropReasoningError(f"{where}: the loss is {float(loss.detach())}, expected a number; lower optim.learning_rate")
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optim.max_grad_norm)
     state.optimizer.step()

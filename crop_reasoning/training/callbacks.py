@@ -135,6 +135,21 @@ def stopping_on_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
+class FiniteLoss(TrainerCallback):
+    """A loss or a gradient that is no number ends the run before the step is saved."""
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kw: Any
+    ) -> None:
+        for name in ("loss", "grad_norm"):
+            value = logs.get(name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise CropReasoningError(
+                    f"training, step {state.global_step}: {name} is {value}, expected a number; start again with a "
+                    "lower optim.learning_rate"
+                )
+
+
 class FirstDpoLoss(TrainerCallback):
     """The first DPO loss must be ln 2: policy and reference are then the same. Anything else ends the run."""
 

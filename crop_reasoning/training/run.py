@@ -142,7 +142,7 @@ def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int
         attention=options.attention,
     )
     journal = callbacks.Journal(folder, recipe.log_steps)
-    watchers = [callbacks.WholeCheckpoints(), journal]
+    watchers = [callbacks.FiniteLoss(), callbacks.WholeCheckpoints(), journal]
     watchers += [callbacks.FirstDpoLoss(folder)] if recipe.method == "dpo" else []
     with closing(journal), callbacks.stopping_on_signals() as stop:
         trainer = trl_backend.build_trainer(

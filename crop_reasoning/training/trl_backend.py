@@ -153,6 +153,7 @@ def _arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "use_cpu": not gpu,
         "bf16": gpu and recipe.model.dtype == "bfloat16",
         "activation_checkpointing": gpu,
+        "logging_nan_inf_filter": False,  # it would report a loss that is no number as the one before
         "logging_steps": 1,  # every step is on record, so that a resumed run can be compared with a straight one
         "save_steps": recipe.save_steps,
         "save_total_limit": 2,  # a kill while the newest is written leaves the one before
