@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -15,7 +16,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from crop_reasoning.engines.base import Request
+from crop_reasoning.engines.hf import HFEngine
 from crop_reasoning.errors import CropReasoningError, DataError, RecipeError
+from crop_reasoning.images import load_upright, resize_to_plan
+from crop_reasoning.reasoning.chat import user
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.recipe import Recipe
 from crop_reasoning.training.run import Interrupted, train
@@ -86,6 +91,9 @@ def test_sft_leaves_a_whole_run_and_an_adapter_that_changes_the_logits(place, tu
     saved = load_file(folder / "adapter" / "adapter_model.safetensors")
     assert saved
     assert all("visual" not in key for key in saved)
+    last = load_file(folder / "checkpoints" / "checkpoint-6" / "adapter_model.safetensors")
+    assert saved.keys() == last.keys()
+    assert all(torch.equal(saved[key], last[key]) for key in saved)
     card = (folder / "README.md").read_text()
     assert "CC0-1.0 (6)" in card
     assert "What is reconstructed" in card
@@ -115,6 +123,25 @@ def test_dpo_starts_at_ln_2_from_the_sft_adapter_and_saves_no_reference(place, t
     assert start.keys() == end.keys()
     moved = max(float((start[key] - end[key]).abs().max()) for key in start)
     assert 0 < moved < 0.05  # it went on from the SFT adapter, two small steps
+
+
+@BOTH
+def test_the_trainers_log_probabilities_are_the_engines(place, tuned, tmp_path, family):
+    """Training and evaluation must mean the same tokens after the same prompt and photo."""
+    short = {"data__limit": 2, "optim__steps": 1, "optim__batch_size": 2}
+    wanted = recipe(place, tmp_path / "dpo", family, adapter=tuned[family], **short)
+    train(wanted)
+    first = json.loads((tmp_path / "dpo" / "metrics.jsonl").read_text().splitlines()[0])
+    engine = HFEngine(str(tuned[family]), dtype="float32")
+    rows = samples.encode(samples.read_samples(wanted, engine.family, engine.budget), engine.processor)
+    requests, answers = [], []
+    for row in rows:
+        image = resize_to_plan(load_upright(row.sample.image), row.sample.plan)
+        requests.append(Request(row.sample.id, image, [user(row.sample.prompt, image=True)]))
+        answers.append([engine.processor.tokenizer.decode(ids) for ids in row.answer_ids])
+    scores = engine.score_continuations(requests, answers)
+    assert first["logps/chosen"] == pytest.approx(sum(chosen for chosen, _ in scores) / 2, abs=1e-2)
+    assert first["logps/rejected"] == pytest.approx(sum(rejected for _, rejected in scores) / 2, abs=1e-2)
 
 
 def test_a_first_dpo_loss_that_is_not_ln_2_ends_the_run(tmp_path):
