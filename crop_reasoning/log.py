@@ -43,6 +43,6 @@ def quiet_libraries() -> None:
     if not sys.stderr.isatty():
         disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|trl|peft|torch)\b")
-    warnings.filterwarnings("ignore", message="Found missing adapter keys")  # `adapters.attach` refuses them in a sentence
+    warnings.filterwarnings("ignore", message="Found missing adapter keys")  # `attach` refuses them, shorter
     logging.getLogger("transformers.trainer_utils").setLevel(logging.ERROR)  # how checkpoints are ordered
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # which of its CPU kernels are compiled

@@ -42,8 +42,8 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
         report = builder(root, out, **{key: value for key, value in options.items() if key in taken})
     except OSError as problem:
         raise EnvironmentProblem(
-            f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's space, "
-            "then run the same command again"
+            f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's "
+            "space, then run the same command again"
         ) from None
     seed = options.get("seed", 0)
     counts = write_rationales(out, seed)

@@ -112,8 +112,9 @@ def load_model(
     if quantize == "nf4":
         options["quantization_config"] = _nf4(options["dtype"])
     options |= {"ignore_mismatched_sizes": True, "output_loading_info": True}
+    auto: Any = AutoModelForImageTextToText  # typed as if it gave the model alone
     try:
-        model, found = AutoModelForImageTextToText.from_pretrained(base, **options)
+        model, found = auto.from_pretrained(base, **options)
     except (OSError, RuntimeError, SafetensorError, json.JSONDecodeError) as problem:
         reason = str(problem).strip().splitlines()[-1]
         raise ModelError(f"{base}: cannot be loaded ({reason}); was the copy cut short?") from None

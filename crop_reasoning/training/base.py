@@ -138,8 +138,8 @@ def _step(
     if seen:
         loss = loss + options.grounding_weight * grounding_loss(state.grounding(seen[0]), photos, family)
     if not bool(loss.isfinite()):
-        where = f"base training, step {state.step + 1}"
-        raise CropReasoningError(f"{where}: the loss is {float(loss.detach())}, expected a number; lower optim.learning_rate")
+        where, value = f"base training, step {state.step + 1}", float(loss.detach())
+        raise CropReasoningError(f"{where}: the loss is {value}, expected a number; lower optim.learning_rate")
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optim.max_grad_norm)
     state.optimizer.step()
