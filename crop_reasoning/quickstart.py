@@ -20,7 +20,10 @@ from crop_reasoning.evaluation.statistics import Interval, paired_difference
 from crop_reasoning.log import say
 from crop_reasoning.reasoning.rationale import Parsed
 
-SCENES = {"base": {"train": 2400, "val": 0, "test": 0}, "crop": {"train": 1600, "val": 40, "test": 200}}
+SCENES = {
+    "base": {"train": 2400, "val": 0, "test": 0, "anywhere": True},
+    "crop": {"train": 1600, "val": 40, "test": 200},
+}
 STAGES = ("base", "sft", "dpo")
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket", "camera")
 """Photographs that scikit-image ships in its wheel, all free to use."""

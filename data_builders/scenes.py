@@ -39,8 +39,12 @@ class Scene:
     elements: list[dict[str, Any]]
 
 
-def make_scene(rng: Rng) -> Scene:
-    """A random scene; the same generator state gives the same pixels."""
+def make_scene(rng: Rng, anywhere: bool = False) -> Scene:
+    """A random scene; the same generator state gives the same pixels.
+
+    `anywhere` is for learning to see: more lone subjects, and those anywhere in the frame, also where no crop could
+    put them on a third.
+    """
     kinds: list[tuple[float, Callable[[Rng, Size], Scene]]] = [
         (0.40, _lone_subject),
         (0.18, _horizon),
@@ -49,6 +53,8 @@ def make_scene(rng: Rng) -> Scene:
         (0.10, _pattern),
     ]
     wh = FRAMES[rng.integers(len(FRAMES))]
+    if anywhere and rng.random() < 0.4:
+        return _lone_subject(rng, wh, anywhere=True)
     index = rng.choice(len(kinds), p=[weight for weight, _ in kinds])
     return kinds[index][1](rng, wh)
 
@@ -63,7 +69,7 @@ def nearest_third(value: float) -> float:
     return 1 / 3 if value < 0.5 else 2 / 3
 
 
-def _lone_subject(rng: Rng, wh: Size) -> Scene:
+def _lone_subject(rng: Rng, wh: Size, anywhere: bool = False) -> Scene:
     canvas, palette = _background(rng, wh)
     for _ in range(2):  # weak distractors, blended so that the subject stays the subject
         spot = Image.new("RGB", canvas.size, _mix(palette, rng))
@@ -76,7 +82,11 @@ def _lone_subject(rng: Rng, wh: Size) -> Scene:
     size = (2 * radius * min(1.0, 1 / aspect), 2 * radius * min(1.0, aspect))
     scale = float(np.clip(2.7 * max(size), 0.4, 1.0))
     best, center = WHOLE, (rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
-    if scale < 0.88:
+    if anywhere:
+        x, y = (float(value) for value in rng.uniform(0.1, 0.9, 2))
+        center, side = (x, y), scale if scale < 0.88 else 1.0  # as near to a crossing of thirds as the frame allows
+        best = place((x + (0.5 - nearest_third(x)) * side, y + (0.5 - nearest_third(y)) * side), (side, side))
+    elif scale < 0.88:
         best, center = _on_thirds(rng, scale)
     subject = _subject(rng, canvas, palette, center, radius)
     return _finish(rng, canvas, wh, "subject", subject, best, [])

@@ -26,12 +26,21 @@ Rng = np.random.Generator
 
 
 def build(
-    root: Path | None, out: Path, *, train: int = 1600, val: int = 50, test: int = 200, seed: int = 0, workers: int = 2
+    root: Path | None,
+    out: Path,
+    *,
+    train: int = 1600,
+    val: int = 50,
+    test: int = 200,
+    seed: int = 0,
+    anywhere: bool = False,
+    workers: int = 2,
 ) -> dict[str, int]:
     """Write scenes, `records.jsonl` and `pairs.jsonl` into `out`; the number of records and pairs.
 
     `root` must be None: nothing is read. Pairs hold the best and another ranked crop of one scene; half of them, where
-    the ranking allows, are of equal size, so that "the larger one wins" is no rule.
+    the ranking allows, are of equal size, so that "the larger one wins" is no rule. `anywhere` makes scenes for base
+    training: subjects stand anywhere in the frame, not only where a crop can put them on a third.
     """
     if root is not None:
         raise RecipeError(f"the toy data set is made, not read: drop --root {root}")
@@ -39,7 +48,7 @@ def build(
     counts = dict(zip(SPLITS, (train, val, test), strict=True))
     for split in SPLITS:
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
-    jobs = [(out, split, index, seed) for split in SPLITS for index in range(counts[split])]
+    jobs = [(out, split, index, seed, anywhere) for split in SPLITS for index in range(counts[split])]
     records: list[CropRecord] = []
     pairs: list[Pair] = []
     with ProcessPoolExecutor(max(1, workers)) as pool:
@@ -49,10 +58,10 @@ def build(
     return {"records": write_jsonl(out / "records.jsonl", records), "pairs": write_jsonl(out / "pairs.jsonl", pairs)}
 
 
-def _write_scene(job: tuple[Path, str, int, int]) -> tuple[CropRecord, list[Pair]]:
-    out, split, index, seed = job
+def _write_scene(job: tuple[Path, str, int, int, bool]) -> tuple[CropRecord, list[Pair]]:
+    out, split, index, seed, anywhere = job
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
-    scene = make_scene(rng)
+    scene = make_scene(rng, anywhere)
     name = f"images/{split}/{index:05d}.jpg"
     scene.image.save(out / name, quality=92)
     crops = sorted(ranked_crops(scene, rng), key=lambda crop: -crop.score)

@@ -24,6 +24,9 @@ def build(
     train: Annotated[int | None, typer.Option(min=1, help="toy: training scenes.")] = None,
     val: Annotated[int | None, typer.Option(min=0, help="toy: validation scenes.")] = None,
     test: Annotated[int | None, typer.Option(min=0, help="toy: test scenes.")] = None,
+    anywhere: Annotated[
+        bool, typer.Option("--anywhere", help="toy: subjects anywhere in the frame, for base training.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seeds scenes and rationales.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -36,6 +39,7 @@ def build(
     from data_builders.build import build_dataset
 
     options = {"workers": workers, "copy": copy or None, "train": train, "val": val, "test": test, "seed": seed}
+    options["anywhere"] = anywhere or None
     given = {key: value for key, value in options.items() if value is not None}
     folder = out or Path("data") / name
     manifest = build_dataset(name, root, folder, given)
