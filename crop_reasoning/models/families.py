@@ -25,8 +25,6 @@ class Family:
     resize_factor: int
     patch_size: int
     processor_class: str
-    language_layer: str
-    vision_layer: str
     lora_targets: str = LANGUAGE_MODEL_LINEAR
 
 
@@ -37,8 +35,6 @@ FAMILIES: dict[str, Family] = {
         resize_factor=28,
         patch_size=14,
         processor_class="Qwen2_5_VLProcessor",
-        language_layer="Qwen2_5_VLDecoderLayer",
-        vision_layer="Qwen2_5_VLVisionBlock",
     ),
     "qwen3_vl": Family(
         model_type="qwen3_vl",
@@ -46,8 +42,6 @@ FAMILIES: dict[str, Family] = {
         resize_factor=32,
         patch_size=16,
         processor_class="Qwen3VLProcessor",
-        language_layer="Qwen3VLTextDecoderLayer",
-        vision_layer="Qwen3VLVisionBlock",
     ),
 }
 
