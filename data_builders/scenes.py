@@ -1,7 +1,7 @@
 """Procedural scenes whose best crop is known, with the geometry that makes it best.
 
-Five kinds: a lone subject, a horizon with a subject, lines leading to a vanishing point, a mirrored scene, and scenes
-that are best as they are (a pattern, or a subject that already stands right). The rules are those of the composition
+Six kinds: a lone subject, a horizon with a subject, lines leading to a vanishing point, a mirrored scene, and two that
+are best as they are (a pattern, and a subject that fills the frame). The rules are those of the composition
 textbooks, in one function each; they are a known *teacher* for tests and the quickstart, not a claim about taste.
 """
 
@@ -46,11 +46,12 @@ def make_scene(rng: Rng, anywhere: bool = False) -> Scene:
     put them on a third.
     """
     kinds: list[tuple[float, Callable[[Rng, Size], Scene]]] = [
-        (0.40, _lone_subject),
+        (0.36, _lone_subject),
         (0.18, _horizon),
         (0.16, _leading_lines),
         (0.16, _mirrored),
-        (0.10, _pattern),
+        (0.07, _pattern),
+        (0.07, _full_frame),
     ]
     wh = FRAMES[rng.integers(len(FRAMES))]
     if anywhere and rng.random() < 0.4:
@@ -77,16 +78,15 @@ def _lone_subject(rng: Rng, wh: Size, anywhere: bool = False) -> Scene:
         x, y, r = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.04, 0.12)
         _draw_shape(ImageDraw.Draw(mask), "disc", (x, y), r, canvas.size, 70)
         canvas.paste(spot, (0, 0), mask)
-    radius = rng.uniform(0.06, 0.18)
+    radius = rng.uniform(0.075, 0.155)
     aspect = wh[0] / wh[1]
     size = (2 * radius * min(1.0, 1 / aspect), 2 * radius * min(1.0, aspect))
-    scale = float(np.clip(2.7 * max(size), 0.4, 1.0))
-    best, center = WHOLE, (rng.uniform(0.25, 0.75), rng.uniform(0.25, 0.75))
-    if anywhere:
+    scale = 2.7 * max(size)
+    if anywhere:  # as near to a crossing of thirds as the frame allows
         x, y = (float(value) for value in rng.uniform(0.1, 0.9, 2))
-        center, side = (x, y), scale if scale < 0.88 else 1.0  # as near to a crossing of thirds as the frame allows
-        best = place((x + (0.5 - nearest_third(x)) * side, y + (0.5 - nearest_third(y)) * side), (side, side))
-    elif scale < 0.88:
+        center = (x, y)
+        best = place((x + (0.5 - nearest_third(x)) * scale, y + (0.5 - nearest_third(y)) * scale), (scale, scale))
+    else:
         best, center = _on_thirds(rng, scale)
     subject = _subject(rng, canvas, palette, center, radius)
     return _finish(rng, canvas, wh, "subject", subject, best, [])
@@ -193,6 +193,13 @@ def _pattern(rng: Rng, wh: Size) -> Scene:
             _draw_shape(draw, shape, center, 0.33 / rows, canvas.size, color)
     element = {"name": "pattern", "evidence": "one motif repeats over the whole frame"}
     return _finish(rng, canvas, wh, "pattern", None, WHOLE, [element])
+
+
+def _full_frame(rng: Rng, wh: Size) -> Scene:
+    canvas, palette = _background(rng, wh)
+    center = (rng.uniform(0.47, 0.53), rng.uniform(0.47, 0.53))
+    subject = _subject(rng, canvas, palette, center, rng.uniform(0.3, 0.42))
+    return _finish(rng, canvas, wh, "full", subject, WHOLE, [])
 
 
 def _background(rng: Rng, wh: Size) -> tuple[Image.Image, list[Color]]:

@@ -17,7 +17,7 @@ from crop_reasoning.models.processors import build_processor
 
 FAMILY = FAMILIES["qwen3_vl"]
 HIDDEN, LAYERS, HEADS, KEY_VALUE_HEADS = 128, 3, 4, 2
-VISION_HIDDEN, VISION_LAYERS, VISION_HEADS = 128, 3, 4
+VISION_HIDDEN, VISION_LAYERS, VISION_HEADS = 64, 4, 4
 VOCABULARY = 640
 MIN_PIXELS, MAX_PIXELS = 64 * 64, 160 * 160
 POSITIONS = 16  # the vision tower's learnt position table is 16 x 16, interpolated to every grid

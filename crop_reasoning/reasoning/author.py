@@ -17,8 +17,9 @@ from crop_reasoning.reasoning.rationale import Decision, Proposal, Rationale
 from crop_reasoning.reasoning.store import element_from_json
 from crop_reasoning.records import CropRecord
 
-AUTHOR = "boxes/1"
+AUTHOR = "boxes/2"
 PROPOSALS = 4
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 _DISTINCT = 0.85  # two proposals that overlap more than this would be one
 Rng = np.random.Generator
 
@@ -47,15 +48,18 @@ def reason(crop: Box, subject: Box | None) -> str:
 
 
 def why(crop: Box, candidates: list[Box], subject: Box | None) -> str:
-    """The decision's reason: the measured differences from the other candidates, by their numbers."""
-    if crop.is_whole:
-        return "the photo is best as it is"
-    others = [(number, box) for number, box in enumerate(candidates, 1) if box != crop]
-    tighter = [str(number) for number, box in others if crop.area < 0.97 * box.area]
+    """The decision's reason: the measured differences from the other candidates, by their places in the list.
+
+    Places are words, so that in an answer every integer is a coordinate.
+    """
     words = subject_words(subject, crop) if subject else position_word(crop)
+    if crop.is_whole:
+        return f"{size_word(crop)}, {words}"
+    others = [(name, box) for name, box in zip(ORDINALS, candidates, strict=False) if box != crop]
+    tighter = [name for name, box in others if crop.area < 0.97 * box.area]
     if not tighter:
         return f"widest, {words}"
-    return f"tighter than {' '.join(tighter)}, {words}"
+    return f"tighter than the {' and '.join(tighter)}, {words}"
 
 
 def _alternatives(record: CropRecord, target: Box, rng: Rng) -> Iterator[Box]:

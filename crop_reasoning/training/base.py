@@ -1,8 +1,9 @@
 """Base training: all weights of a model learn to see and to speak, before any adapter learns to crop.
 
 This stands in for the pretraining that the large families bring along; only recipes with `method: base` run it. The
-loop is ours because two of its parts are: coordinate tokens are trained against a Gaussian around the true integer (a
-near miss costs little), and the merged vision tokens are told which of them lie on the subject, and its box.
+vision tower looks alone for the first steps, which is cheap; then the whole model speaks. The loop is ours because its
+parts are: the merged vision tokens are told which of them lie on the subject, and its box; coordinate tokens are
+trained against a Gaussian around the true integer, where a near miss costs little; and layers are stepped by Muon.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from crop_reasoning.models import nano
 from crop_reasoning.models.families import Family
 from crop_reasoning.records import read_records
 from crop_reasoning.training import run_folder
-from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos
+from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos, pixel_batch
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
-from crop_reasoning.training.base_tasks import corpus
+from crop_reasoning.training.base_tasks import corpus, draw_task
+from crop_reasoning.training.muon import Muon, is_layer_matrix
 from crop_reasoning.training.preflight import locate
-from crop_reasoning.training.recipe import BaseOptions, OptimOptions, Recipe
+from crop_reasoning.training.recipe import BaseOptions, Recipe
 
 FINAL_SIGMA = 2.0
+LOOK_PHOTOS = 2  # a batch without words holds this many times the photos
 CHECKPOINT = run_folder.BASE_CHECKPOINT
 NANO = "nano"
 
@@ -39,7 +42,7 @@ class State:
 
     model: Any
     grounding: Any
-    optimizer: Any
+    optimizers: list[Any]
     rng: np.random.Generator
     step: int = 0
 
@@ -73,11 +76,11 @@ def train_base(
     loss = None
     model.train()
     for step in progress(range(state.step, total), "base training", total - state.step):
-        learning_rate, sigma = _pace(recipe, step, total)
-        loss = _step(state, buckets, processor, family, recipe, integers, learning_rate, sigma)
+        pace, sigma = _pace(recipe, step, total)
+        loss = _step(state, buckets, processor, family, recipe, integers, pace, sigma)
         state.step = step + 1
         if state.step % recipe.log_steps == 0:
-            line = {"step": state.step, "loss": round(loss, 6), "learning_rate": learning_rate}
+            line = {"step": state.step, "loss": round(loss, 6), "learning_rate": pace * recipe.optim.learning_rate}
             with (run / run_folder.METRICS).open("a") as journal:
                 journal.write(json.dumps(line) + "\n")
         if stopped() or state.step % recipe.save_steps == 0:
@@ -98,18 +101,20 @@ def _start(model: Any, recipe: Recipe, checkpoint: Path | None) -> State:
     torch.manual_seed(recipe.seed)
     model.model.visual.patch_embed.requires_grad_(False)  # fixed filters see better than the few steps could teach
     grounding = torch.nn.Linear(model.config.text_config.hidden_size, 5)
-    state = State(model, grounding, _optimizer(model, grounding, recipe.optim), np.random.default_rng(recipe.seed))
+    state = State(model, grounding, _optimizers(model, grounding, recipe), np.random.default_rng(recipe.seed))
     if checkpoint:
         restore(state, checkpoint)
     return state
 
 
 def _pace(recipe: Recipe, step: int, total: int) -> tuple[float, float]:
-    """The learning rate (linear warm-up, cosine to 2 %) and the width of the coordinate targets (linear) of a step."""
-    optim, share = recipe.optim, step / total
-    warm = min(1.0, (step + 1) / max(1, optim.warmup_steps))
-    sigma = (recipe.base or BaseOptions()).soft_target_sigma * (1 - share) + FINAL_SIGMA * share
-    return optim.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * share))), sigma
+    """Of a step: the share of the peak learning rates (linear warm-up, then cosine to 2 %) and the width of the
+    coordinate targets (linear over the steps with words)."""
+    options = recipe.base or BaseOptions()
+    warm = min(1.0, (step + 1) / max(1, recipe.optim.warmup_steps))
+    spoken = max(0.0, (step - options.look_steps) / max(1, total - options.look_steps))
+    sigma = options.soft_target_sigma * (1 - spoken) + FINAL_SIGMA * spoken
+    return warm * (0.02 + 0.49 * (1 + math.cos(math.pi * step / total))), sigma
 
 
 def _step(
@@ -119,32 +124,60 @@ def _step(
     family: Family,
     recipe: Recipe,
     integers: Any,
-    learning_rate: float,
+    pace: float,
     sigma: float,
 ) -> float:
     """One optimizer step; its loss. `CropReasoningError` if the loss is not finite."""
     import torch
 
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate
-    model, options = state.model, recipe.base or BaseOptions()
-    photos = draw_batch(buckets, recipe.optim.batch_size, state.rng)
-    batch, labels = collate(photos, processor, family, state.rng)
+    if state.step < (recipe.base or BaseOptions()).look_steps:
+        loss = _look(state, buckets, processor, family, recipe)
+    else:
+        loss = _speak(state, buckets, processor, family, recipe, integers, sigma)
+    if not bool(loss.isfinite()):
+        where, value = f"base training, step {state.step + 1}", float(loss.detach())
+        raise CropReasoningError(f"{where}: the loss is {value}, expected a number; lower optim.learning_rate")
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.optim.max_grad_norm)
+    for optimizer in state.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = pace * group["peak"]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
+
+
+def _look(state: State, buckets: list[list[Photo]], processor: Any, family: Family, recipe: Recipe) -> Any:
+    """The grounding loss of a batch of photos: the vision tower alone, which costs a fraction of the whole model."""
+    photos = draw_batch(buckets, LOOK_PHOTOS * recipe.optim.batch_size, state.rng)
+    pixels, grid = pixel_batch(photos, processor)
+    return grounding_loss(
+        state.grounding(state.model.model.visual(pixels, grid_thw=grid).pooler_output), photos, family
+    )
+
+
+def _speak(
+    state: State,
+    buckets: list[list[Photo]],
+    processor: Any,
+    family: Family,
+    recipe: Recipe,
+    integers: Any,
+    sigma: float,
+) -> Any:
+    """The loss of a batch's answers and, if they are about photos, their grounding."""
+    model, photos = state.model, draw_batch(buckets, recipe.optim.batch_size, state.rng)
+    batch, labels = collate(draw_task(state.rng), photos, processor, family, state.rng)
     seen: list[Any] = []
     hook = model.model.visual.merger.register_forward_hook(lambda _module, _inputs, out: seen.append(out))
     hidden = model.model(**batch).last_hidden_state
     hook.remove()
     loss = answer_loss(model.lm_head, hidden, labels, integers, sigma)
     if seen:
-        loss = loss + options.grounding_weight * grounding_loss(state.grounding(seen[0]), photos, family)
-    if not bool(loss.isfinite()):
-        where, value = f"base training, step {state.step + 1}", float(loss.detach())
-        raise CropReasoningError(f"{where}: the loss is {value}, expected a number; lower optim.learning_rate")
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.optim.max_grad_norm)
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
-    return float(loss.detach())
+        loss = loss + (recipe.base or BaseOptions()).grounding_weight * grounding_loss(
+            state.grounding(seen[0]), photos, family
+        )
+    return loss
 
 
 def save(state: State, path: Path) -> None:
@@ -153,7 +186,11 @@ def save(state: State, path: Path) -> None:
 
     partial = path.with_suffix(".partial")
     weights = {"model": state.model.state_dict(), "grounding": state.grounding.state_dict()}
-    rest = {"optimizer": state.optimizer.state_dict(), "rng": state.rng.bit_generator.state, "step": state.step}
+    rest = {
+        "optimizers": [one.state_dict() for one in state.optimizers],
+        "rng": state.rng.bit_generator.state,
+        "step": state.step,
+    }
     torch.save(weights | rest, partial)
     partial.replace(path)
 
@@ -167,17 +204,29 @@ def restore(state: State, path: Path) -> None:
     saved = torch.load(path, weights_only=True)
     state.model.load_state_dict(saved["model"])
     state.grounding.load_state_dict(saved["grounding"])
-    state.optimizer.load_state_dict(saved["optimizer"])
+    for optimizer, its_state in zip(state.optimizers, saved["optimizers"], strict=True):
+        optimizer.load_state_dict(its_state)
     state.rng.bit_generator.state = saved["rng"]
     state.step = saved["step"]
 
 
-def _optimizer(model: Any, grounding: Any, optim: OptimOptions) -> Any:
+def _optimizers(model: Any, grounding: Any, recipe: Recipe) -> list[Any]:
+    """Muon for the layers' matrices, AdamW for all else; every group knows its `peak` learning rate."""
     import torch
 
-    parameters = [p for p in (*model.parameters(), *grounding.parameters()) if p.requires_grad]
+    optim, options = recipe.optim, recipe.base or BaseOptions()
+    named = [item for item in model.named_parameters() if item[1].requires_grad]
+    matrices = [parameter for name, parameter in named if is_layer_matrix(name, parameter)]
+    others = [parameter for name, parameter in named if not is_layer_matrix(name, parameter)]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": optim.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim > 1] + [grounding.weight], "weight_decay": optim.weight_decay},
+        {"params": [p for p in others if p.ndim <= 1] + [grounding.bias], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=optim.learning_rate, betas=(0.9, 0.98))
+    optimizers = [
+        Muon(matrices, options.matrix_learning_rate, optim.weight_decay),
+        torch.optim.AdamW(groups, lr=optim.learning_rate, betas=(0.9, 0.98)),
+    ]
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return optimizers

@@ -17,7 +17,7 @@ from crop_reasoning.models.processors import vision_budget
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.records import CropRecord
 from crop_reasoning.training.base_losses import IGNORED
-from crop_reasoning.training.base_tasks import base_task, draw_task, mirrored
+from crop_reasoning.training.base_tasks import Task, base_task, mirrored
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,25 @@ def _mirror(photo: Photo) -> Photo:
     return Photo(mirrored(photo.record), photo.plan, photo.pixels[:, ::-1])
 
 
+def pixel_batch(photos: list[Photo], processor: Any) -> tuple[Any, Any]:
+    """Patches and grids of photos of one size, as the vision tower takes them."""
+    return patchify(np.stack([photo.pixels for photo in photos]), processor.image_processor)
+
+
 def collate(
-    photos: list[Photo], processor: Any, family: Family, rng: np.random.Generator
+    name: str, photos: list[Photo], processor: Any, family: Family, rng: np.random.Generator
 ) -> tuple[dict[str, Any], Any]:
-    """Model inputs and labels (`IGNORED` outside the answers) of one task a photo, padded on the right."""
+    """Model inputs and labels (`IGNORED` outside the answers) of task `name` for every photo, padded on the right."""
     import torch
 
     tokenizer, plan = processor.tokenizer, photos[0].plan
-    name = draw_task(rng)
     tasks = [base_task(name, photo.record, family.codec, plan, rng) for photo in photos]
     rows = []
     for task in tasks:
         turn = user(task.words, image=task.photo)
         prompt = processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
         prompt = prompt.replace(processor.image_token, processor.image_token * plan.visual_tokens)
-        rows.append((tokenizer(prompt).input_ids, tokenizer(task.answer + tokenizer.eos_token).input_ids))
+        rows.append((tokenizer(prompt).input_ids, _answer_ids(task, tokenizer)))
     longest = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
     labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
@@ -85,6 +89,15 @@ def collate(
         "mm_token_type_ids": (ids == processor.image_token_id).int(),
     }
     if tasks[0].photo:
-        pixels, grid = patchify(np.stack([photo.pixels for photo in photos]), processor.image_processor)
+        pixels, grid = pixel_batch(photos, processor)
         batch |= {"pixel_values": pixels, "image_grid_thw": grid}
     return batch, labels
+
+
+def _answer_ids(task: Task, tokenizer: Any) -> list[int]:
+    """The answer's tokens with the end of the turn, or those that lie whole in the part that is learnt."""
+    if task.until is None:
+        return list(tokenizer(task.answer + tokenizer.eos_token).input_ids)
+    found = tokenizer(task.answer, return_offsets_mapping=True)
+    spans = zip(found.input_ids, found.offset_mapping, strict=True)
+    return [token for token, (_, end) in spans if end <= task.until]

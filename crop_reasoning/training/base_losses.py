@@ -73,5 +73,20 @@ def grounding_loss(outputs: Any, photos: list[Photo], family: Family) -> Any:
     loss = functional.binary_cross_entropy_with_logits(outputs[:, 0], wanted[:, 0], pos_weight=weight)
     hit = wanted[:, 0] > 0
     if bool(hit.any()):
-        loss = loss + 4 * (outputs[hit, 1:] - wanted[hit, 1:]).abs().mean()
+        found, true = outputs[hit, 1:], wanted[hit, 1:]
+        loss = loss + 4 * (found - true).abs().mean() + (1 - overlap(found, true)).mean()
     return loss
+
+
+def overlap(found: Any, true: Any) -> Any:
+    """Generalized IoU of boxes (n, 4) and boxes (n, 4), in [-1, 1] (Rezatofighi et al., arXiv 1902.09630).
+
+    The boxes found may be inside out, as a head's are at first: their area then counts as 0.
+    """
+    import torch
+
+    shared = (torch.minimum(found[:, 2:], true[:, 2:]) - torch.maximum(found[:, :2], true[:, :2])).clamp(min=0).prod(1)
+    hull = (torch.maximum(found[:, 2:], true[:, 2:]) - torch.minimum(found[:, :2], true[:, :2])).prod(1)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1) for boxes in (found, true)]
+    union = areas[0] + areas[1] - shared
+    return shared / union - (hull - union) / hull

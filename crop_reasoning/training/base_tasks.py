@@ -1,8 +1,9 @@
 """What a base model learns before it ever sees a crop rule: to ground, to read coordinates, and to write the form.
 
-Four tasks: find the subject; analyze the photo; sketch, without any photo, boxes that put a given subject where random
-words say; and write a whole answer around *random* candidates and a *random* choice. Nothing says which crop is good:
-that is left for SFT.
+First it only looks: vision tokens are told what lies on the subject (`base_losses`). Then it answers the prompt of
+cropping with a true analysis, *random* candidates, each described truly, and a *random* choice; most batches end early,
+after the subject or after the analysis, for those words are about the photo. Sketches, without any photo, put a given
+subject where random words say. Nothing says which crop is good: that is left for SFT.
 """
 
 from __future__ import annotations
@@ -24,20 +25,24 @@ from crop_reasoning.reasoning.rationale import Decision, Proposal, Rationale, re
 from crop_reasoning.reasoning.store import element_from_json
 from crop_reasoning.records import CropRecord
 
-FIND, ANALYZE, SKETCH = "Find the subject.", "Analyze this photo.", "Sketch crops."
-TASKS = ("find", "analyze", "sketch", "write")
-WEIGHTS = (0.35, 0.25, 0.3, 0.1)
+SKETCH = "Sketch crops."
+TASKS = ("subject", "analysis", "answer", "sketch")
+WEIGHTS = (0.35, 0.25, 0.2, 0.2)
 SKETCHES = 6
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """The user's words, the answer, and whether they are about a photo."""
+    """The user's words, the answer, whether they are about a photo, and how many characters of the answer are learnt.
+
+    An answer that is learnt to its end (`until` None) is followed by the end of the turn.
+    """
 
     words: str
     answer: str
     photo: bool = True
+    until: int | None = None
 
 
 def draw_task(rng: Rng) -> str:
@@ -47,18 +52,15 @@ def draw_task(rng: Rng) -> str:
 
 def base_task(name: str, record: CropRecord, codec: Codec, plan: ImagePlan, rng: Rng) -> Task:
     """A task about one photo (`sketch` makes up its own subject). The record's crops are never looked at."""
-    if name == "find":
-        box = render_box(record.subject, codec, plan) if record.subject else "null"
-        return Task(FIND, f'{{"subject":{box}}}')
     if name == "sketch":
         subject = random_subject(rng)
         proposals = render(random_answer(replace(record, subject=subject), rng, SKETCHES), codec, plan)
         body = proposals.split("</analysis>\n")[1].split("\n<decision>")[0]
         return Task(f"{SKETCH}\nSubject: {render_box(subject, codec, plan)}", body, photo=False)
-    answer = random_answer(record, rng)
-    if name == "analyze":
-        return Task(ANALYZE, render(answer, codec, plan).split("\n<proposals>")[0])
-    return Task(user_text(BRIEF, codec, plan), render(answer, codec, plan))
+    answer = render(random_answer(record, rng), codec, plan)
+    ends = {"subject": ',"elements"', "analysis": "\n<proposals>"}
+    until = answer.index(ends[name]) if name in ends else None
+    return Task(user_text(BRIEF, codec, plan), answer, until=until)
 
 
 def random_subject(rng: Rng) -> Box:

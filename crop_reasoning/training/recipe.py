@@ -86,10 +86,16 @@ class DpoOptions(_Section):
 
 
 class BaseOptions(_Section):
-    """Base training of a model from scratch: first width (in integers) of the coordinate targets, and the weight of
-    the dense grounding loss on the vision tokens."""
+    """Base training of a model from scratch.
 
-    soft_target_sigma: Positive = 30.0
+    `look_steps` of all steps train the vision tower alone. `matrix_learning_rate` is Muon's, for the layers' matrices;
+    all else is AdamW's at `optim.learning_rate`. `soft_target_sigma` is the first width, in integers, of the coordinate
+    targets, `grounding_weight` the weight of the dense grounding loss on the vision tokens.
+    """
+
+    look_steps: Annotated[int, Field(ge=0)] = 0
+    matrix_learning_rate: Positive = 0.01
+    soft_target_sigma: Positive = 15.0
     grounding_weight: NotNegative = 1.0
 
 
@@ -197,6 +203,9 @@ def _lengths(raw: Raw) -> Iterator[Problem]:
     warmup = raw.get("optim.warmup_steps")
     if isinstance(warmup, int) and isinstance(steps, int) and warmup >= steps:
         yield Problem(("optim", "warmup_steps"), f"{got(warmup)}, expected fewer than optim.steps ({steps})")
+    look = raw.get("base.look_steps")
+    if isinstance(look, int) and isinstance(steps, int) and look >= steps:
+        yield Problem(("base", "look_steps"), f"{got(look)}, expected fewer than optim.steps ({steps})")
     losses, weights = raw.get("dpo.losses"), raw.get("dpo.weights")
     if isinstance(weights, list) and len(weights) != len(losses if isinstance(losses, list) else ["sigmoid"]):
         count = len(losses) if isinstance(losses, list) else 1

@@ -114,9 +114,9 @@ def check_images(samples: list[Sample]) -> str:
 def encode(samples: list[Sample], processor: Any) -> list[Encoded]:
     """Every sample as token ids, prompt and answer tokenized apart, exactly as TRL's vision collators do.
 
-    The two answers of a pair end with the token that closes the decision's box. They share all that comes before, so
-    preference falls on the box alone; what follows is words about it, and training against the rejected ones was seen
-    to unlearn the form of the answer.
+    The rejected answer of a pair ends with the token that closes the decision's box. Both share all that comes before,
+    so preference falls on the box; what follows is words about it, and training against those was seen to unlearn the
+    form of the answer. The chosen answer keeps them, up to the end of the turn, and so the form.
     """
     tokenizer, image = processor.tokenizer, processor.image_token
     openings, answers = [], []
@@ -130,8 +130,8 @@ def encode(samples: list[Sample], processor: Any) -> list[Encoded]:
     for sample, prompt in zip(samples, prompt_ids, strict=True):
         spelled = tuple(next(ids) for _ in sample.answers)
         if len(spelled) > 1:
-            texts = zip(sample.answers, spelled, strict=True)
-            spelled = tuple(tokens[: box_tokens(text, processor)[-1] + 2] for text, tokens in texts)
+            chosen, rejected = spelled
+            spelled = (chosen, rejected[: box_tokens(sample.answers[1], processor)[-1] + 2])
         rows.append(Encoded(sample, prompt, spelled))
     return rows
 
