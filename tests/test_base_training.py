@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from crop_reasoning.models.processors import load_processor, vision_budget
 from crop_reasoning.records import CropRecord, ScoredCrop, read_records, write_jsonl
 from crop_reasoning.training import base, run_folder
 from crop_reasoning.training.base_batches import collate, draw_batch, load_photos
-from crop_reasoning.training.base_losses import IGNORED, answer_loss, grounding_loss, integer_tokens
+from crop_reasoning.training.base_losses import IGNORED, answer_loss, grounding_loss, integer_tokens, overlap
 from crop_reasoning.training.base_tasks import TASKS, base_task, corpus, mirrored
 from crop_reasoning.training.recipe import Recipe
 from crop_reasoning.training.run import Interrupted, train
@@ -34,7 +35,7 @@ from tests.tiny_runs import losses
 
 FAMILY = FAMILIES["qwen3_vl"]
 PLAN = ImagePlan((64, 64), (64, 64), 4, "qwen3_vl")
-STEPS = 6
+STEPS, LOOKS = 6, 2
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,7 @@ def base_recipe(place: Path, output: Path, data: Path | None = None) -> Recipe:
             "model": {"base": str(place / "nano")},
             "data": {"folder": str(data or place / "data")},
             "optim": {"learning_rate": 0.002, "batch_size": 2, "steps": STEPS, "warmup_steps": 2},
+            "base": {"look_steps": LOOKS},
             "output": str(output),
             "save_steps": 2,
             "log_steps": 1,
@@ -82,7 +84,7 @@ def test_no_task_knows_the_crops(place, name):
 def test_tasks_do_depend_on_what_is_in_the_photo(place):
     [record, *_] = [record for record in read_records(place / "data") if record.subject]
     moved = replace(record, subject=Box(0.1, 0.2, 0.3, 0.4))
-    for name in ("find", "analyze", "write"):
+    for name in ("subject", "analysis", "answer"):
         first, second = (base_task(name, seen, thousandths, PLAN, np.random.default_rng(0)) for seen in (record, moved))
         assert first.words == second.words
         assert first.answer != second.answer
@@ -166,21 +168,38 @@ def test_photos_are_mirrored_with_their_records(place):
     assert sides == {True, False}
 
 
+ENDS = {
+    "subject": r'"subject":(null|\[\d+,\d+,\d+,\d+)\]?$',  # an answer that ends early lacks the end of the turn
+    "analysis": r"</analysis>$",
+    "answer": r"</decision><\|im_end\|>$",
+    "sketch": r"</proposals><\|im_end\|>$",
+}
+
+
+def test_every_integer_of_a_task_is_a_coordinate(place):
+    """Soft targets spread an integer over its neighbors: an ordinal among them was learnt as "1 1 1 1 ..."."""
+    for record in read_records(place / "data"):
+        for name in TASKS:
+            answer = base_task(name, record, thousandths, PLAN, np.random.default_rng(0)).answer
+            assert not re.search(r"\d", re.sub(r"\[[\d,]+\]", "", answer))
+
+
 def test_batches_label_the_answers_alone_and_count_the_plans_tokens(place):
     processor = load_processor(place / "nano", FAMILY)
     buckets = load_photos(read_records(place / "data"), place / "data", processor, FAMILY)
     assert vision_budget(processor, FAMILY).max_pixels == nano.MAX_PIXELS
     rng, kinds = np.random.default_rng(0), set()
-    for _ in range(12):
+    for name in TASKS:
         photos = draw_batch(buckets, 3, rng)
-        batch, labels = collate(photos, processor, FAMILY, rng)
+        batch, labels = collate(name, photos, processor, FAMILY, rng)
         seen = "pixel_values" in batch
         kinds.add(seen)
         for ids, mask, wanted in zip(batch["input_ids"], batch["attention_mask"], labels, strict=True):
             assert int((ids == processor.image_token_id).sum()) == (photos[0].plan.visual_tokens if seen else 0)
             answer = processor.tokenizer.decode(wanted[wanted != IGNORED])
             prompt = processor.tokenizer.decode(ids[(mask == 1) & (wanted == IGNORED)])
-            assert answer.endswith("<|im_end|>")
+            assert re.search(ENDS[name], answer)
+            assert answer.startswith("<analysis>\n") == seen
             assert prompt.endswith("<|im_start|>assistant\n")
             assert bool((ids[wanted != IGNORED] == wanted[wanted != IGNORED]).all())
     assert kinds == {True, False}  # sketches have no photo
@@ -230,10 +249,19 @@ def test_grounding_loss_by_hand():
     """A subject inside the first of four tokens: that one is weighted 4 and tells the box."""
     subject = Box(0.1, 0.2, 0.3, 0.4)
     outputs = torch.zeros(4, 5)
-    expected = (4 + 3) / 4 * math.log(2) + 4 * (0.1 + 0.2 + 0.3 + 0.4) / 4
+    far = 2 - 0.04 / 0.12  # nothing shared; the hull of the point (0, 0) and the subject is 0.3 x 0.4
+    expected = (4 + 3) / 4 * math.log(2) + 4 * (0.1 + 0.2 + 0.3 + 0.4) / 4 + far
     assert float(grounding_loss(outputs, [photo_of(subject)], FAMILY)) == pytest.approx(expected, rel=1e-5)
     nothing = float(grounding_loss(outputs, [photo_of(None)], FAMILY))
     assert nothing == pytest.approx(math.log(2), rel=1e-5)
+
+
+def test_overlap_of_boxes_is_their_generalized_iou():
+    true = torch.tensor([[0.2, 0.2, 0.6, 0.6]] * 3)
+    found = torch.tensor(
+        [[0.2, 0.2, 0.6, 0.6], [0.4, 0.2, 0.8, 0.6], [0.6, 0.6, 0.2, 0.2]]
+    )  # same, shifted, inside out
+    assert overlap(found, true).tolist() == pytest.approx([1.0, 1 / 3, 1.0 - 1.0], abs=1e-5)
 
 
 def test_grounding_loss_vanishes_for_the_right_tokens_in_the_right_order():
@@ -252,7 +280,8 @@ def test_grounding_loss_vanishes_for_the_right_tokens_in_the_right_order():
 def test_a_base_run_leaves_a_model_that_learnt_and_no_checkpoint(place):
     folder = place / "straight"
     assert len(losses(folder)) == STEPS
-    assert losses(folder)[-1] < losses(folder)[0]
+    assert losses(folder)[1] < losses(folder)[0]  # looking
+    assert losses(folder)[-1] < losses(folder)[LOOKS]  # speaking
     assert (folder / "README.md").is_file()
     assert not (folder / base.CHECKPOINT).exists()
     frozen = "model.visual.patch_embed.proj.weight"

@@ -15,7 +15,7 @@ from crop_reasoning.codecs import thousandths
 from crop_reasoning.errors import RecipeError
 from crop_reasoning.geometry import Box, inside, iou
 from crop_reasoning.images import ImagePlan, load_upright, sha256_of
-from crop_reasoning.reasoning.author import PROPOSALS, author_rationale
+from crop_reasoning.reasoning.author import ORDINALS, PROPOSALS, author_rationale
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, ImageRef, ScoredCrop, read_pairs, read_records
@@ -24,7 +24,7 @@ from data_builders.rationales import write_rationales
 from data_builders.scenes import Scene, make_scene, quality
 
 PLAN = ImagePlan((1000, 1000), (1000, 1000), 1, "qwen3_vl")
-KINDS = {"subject", "horizon", "lines", "mirrored", "pattern"}
+KINDS = {"subject", "horizon", "lines", "mirrored", "pattern", "full"}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_all_kinds_and_some_scenes_that_are_best_as_they_are(scenes):
     kinds = Counter(scene.kind for scene, _ in scenes)
     assert set(kinds) == KINDS
     kept = [scene.kind for scene, _ in scenes if scene.best.is_whole]
-    assert {"pattern", "subject"} <= set(kept)
+    assert set(kept) >= {"pattern", "full"}
     assert 0.08 < len(kept) / len(scenes) < 0.5
 
 
@@ -306,15 +306,13 @@ def untrue(answer: Rationale) -> list[str]:
         claims |= {name: serves_truly(name, proposal.box, subject) for name in proposal.serves}
         wrong += [f"{claim}: {proposal.box}" for claim, true in claims.items() if not true]
     box, why = answer.decision.box, answer.decision.why
-    others = {str(number): p.box for number, p in enumerate(answer.proposals, 1) if p.box != box}
-    if why == "the photo is best as it is":
-        true = box.is_whole
-    elif why.startswith("widest, "):
+    others = {name: p.box for name, p in zip(ORDINALS, answer.proposals, strict=False) if p.box != box}
+    if why.startswith("widest, "):
         true = all(box.area >= 0.96 * other.area for other in others.values())
         true = true and is_place(why.removeprefix("widest, "), box, subject)
     else:
-        named, place = re.fullmatch(r"tighter than ([\d ]+), (.*)", why).groups()
-        true = is_place(place, box, subject) and all(box.area < others[number].area for number in named.split())
+        named, place = re.fullmatch(r"tighter than the ([a-z ]+), (.*)", why).groups()
+        true = is_place(place, box, subject) and all(box.area < others[number].area for number in named.split(" and "))
     return wrong + ([] if true else [f"{why}: {box}"])
 
 

@@ -53,8 +53,6 @@ def why(crop: Box, candidates: list[Box], subject: Box | None) -> str:
     Places are words, so that in an answer every integer is a coordinate.
     """
     words = subject_words(subject, crop) if subject else position_word(crop)
-    if crop.is_whole:
-        return f"{size_word(crop)}, {words}"
     others = [(name, box) for name, box in zip(ORDINALS, candidates, strict=False) if box != crop]
     tighter = [name for name, box in others if crop.area < 0.97 * box.area]
     if not tighter:

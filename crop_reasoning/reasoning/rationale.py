@@ -8,7 +8,7 @@
     {"reason":"everything kept","serves":[],"box":[0,0,1000,1000]}
     </proposals>
     <decision>
-    {"box":[105,80,905,880],"why":"tighter than 2, with the subject on a third"}
+    {"box":[105,80,905,880],"why":"tighter than the second, subject left third, middle"}
     </decision>
 
 A proposal writes its reason before its box: first what the crop shall show, then the coordinates that do it. The
