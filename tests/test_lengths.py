@@ -62,15 +62,16 @@ def test_the_length_is_that_of_the_real_row(family, wh):
 
 
 @families
-def test_a_pair_is_as_long_as_its_longer_answer_up_to_its_box(family):
+def test_a_pair_is_as_long_as_its_chosen_answer_or_the_rejected_one_up_to_its_box(family):
     processor = tiny.build_processor(family)
     plan = plan_image((640, 480), tiny.budget(family))
     short = GOLDEN_TEXT[GOLDEN_TEXT.index("<decision>") :]
-    alone = [length(processor, plan, "p", text[: text.rindex(',"why"')]) for text in (short, GOLDEN_TEXT)]
-    assert alone[0] < alone[1]
+    whole = [length(processor, plan, "p", text) for text in (short, GOLDEN_TEXT)]
+    assert whole[0] < whole[1]
+    assert length(processor, plan, "p", GOLDEN_TEXT, short) == whole[1]  # the chosen answer counts to its end
+    cut = length(processor, plan, "p", GOLDEN_TEXT[: GOLDEN_TEXT.rindex(',"why"')])
     closing = len(processor.tokenizer("<|im_end|>\n").input_ids)  # what the template adds to an answer
-    for answers in ((GOLDEN_TEXT, short), (short, GOLDEN_TEXT)):
-        assert abs(length(processor, plan, "p", *answers) - (alone[1] - closing)) <= 1  # `]` and `,` may be one token
+    assert abs(length(processor, plan, "p", short, GOLDEN_TEXT) - (cut - closing)) <= 1  # `]` and `,` may be one token
 
 
 @needs_tokenizer

@@ -278,7 +278,7 @@ def test_nano_is_a_standard_checkpoint_that_the_stock_class_loads(small):
     assert type(stock) is Qwen3VLForConditionalGeneration
     assert not found["missing_keys"]
     assert not found["unexpected_keys"]
-    assert 2e6 < sum(parameter.numel() for parameter in stock.parameters()) < 5e6
+    assert 1e6 < sum(parameter.numel() for parameter in stock.parameters()) < 5e6
     ours, processor, family = load_model(str(small))
     assert family is FAMILIES["qwen3_vl"]
     turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Crop this photo."}]}

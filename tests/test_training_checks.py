@@ -67,7 +67,7 @@ def test_batches_equal_those_of_trl_with_the_stock_processor(place, family, meth
     else:
         theirs = DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)(items)
     assert set(ours) == set(theirs)
-    kept = ours["attention_mask"].bool()  # our pairs end with the decision's box, TRL's go on with the words about it
+    kept = ours["attention_mask"].bool()  # our rejected answers end with the box, TRL's go on with the words about it
     for key in ours:
         if key in ("pixel_values", "image_grid_thw"):
             assert torch.equal(ours[key], theirs[key])
@@ -76,9 +76,10 @@ def test_batches_equal_those_of_trl_with_the_stock_processor(place, family, meth
     if method == "sft":
         assert ours["input_ids"].shape == theirs["input_ids"].shape
     else:
-        for row, mask in zip(ours["input_ids"], kept, strict=True):
+        ends = [r'"why":"[^"]*"\}\n</decision><\|im_end\|>\n'] * 3 + [""] * 3  # chosen answers, then rejected ones
+        for row, mask, end in zip(ours["input_ids"], kept, ends, strict=True):
             written = processor.tokenizer.decode(row[mask]).split("<decision>")[-1]
-            assert re.fullmatch(r'\n\{"box":\[\d+,\d+,\d+,\d+\],"?', written)
+            assert re.fullmatch(r'\n\{"box":\[\d+,\d+,\d+,\d+\](,"?)?' + end, written), written
     assert max(row.tokens for row in rows[:3]) == ours["input_ids"].shape[1]
 
 
