@@ -83,8 +83,7 @@ def _lone_subject(rng: Rng, wh: Size, anywhere: bool = False) -> Scene:
     size = (2 * radius * min(1.0, 1 / aspect), 2 * radius * min(1.0, aspect))
     scale = 2.7 * max(size)
     if anywhere:  # as near to a crossing of thirds as the frame allows
-        x, y = (float(value) for value in rng.uniform(0.1, 0.9, 2))
-        center = (x, y)
+        center = x, y = rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.9)
         best = place((x + (0.5 - nearest_third(x)) * scale, y + (0.5 - nearest_third(y)) * scale), (scale, scale))
     else:
         best, center = _on_thirds(rng, scale)
