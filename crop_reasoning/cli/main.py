@@ -40,7 +40,7 @@ def _options(
 
 def main() -> None:
     """Run a verb; errors a user can cure are printed without a traceback."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # longer spinning starves a shared machine, none halves the speed
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # brief: without any, an idle machine is half as fast
     try:
         app()
     except CropReasoningError as problem:

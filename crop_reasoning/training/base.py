@@ -71,13 +71,17 @@ def train_base(
     state = _start(model, recipe, run / CHECKPOINT if resume else None)
     run_folder.rewind(run, state.step)
     buckets = load_photos(records, data, processor, family)
-    integers = integer_tokens(processor.tokenizer)
+    integers, options = integer_tokens(processor.tokenizer), recipe.base or BaseOptions()
     total = recipe.optim.steps or round((recipe.optim.epochs or 1) * len(records) / recipe.optim.batch_size)
     loss = None
     model.train()
     for step in progress(range(state.step, total), "base training", total - state.step):
         pace, sigma = _pace(recipe, step, total)
-        loss = _step(state, buckets, processor, family, recipe, integers, pace, sigma)
+        if step < options.look_steps:
+            found = _look(state, buckets, processor, family, recipe)
+        else:
+            found = _speak(state, buckets, processor, family, recipe, integers, sigma)
+        loss = _step(state, found, recipe, pace)
         state.step = step + 1
         if state.step % recipe.log_steps == 0:
             line = {"step": state.step, "loss": round(loss, 6), "learning_rate": pace * recipe.optim.learning_rate}
@@ -117,23 +121,10 @@ def _pace(recipe: Recipe, step: int, total: int) -> tuple[float, float]:
     return warm * (0.02 + 0.49 * (1 + math.cos(math.pi * step / total))), sigma
 
 
-def _step(
-    state: State,
-    buckets: list[list[Photo]],
-    processor: Any,
-    family: Family,
-    recipe: Recipe,
-    integers: Any,
-    pace: float,
-    sigma: float,
-) -> float:
-    """One optimizer step; its loss. `CropReasoningError` if the loss is not finite."""
+def _step(state: State, loss: Any, recipe: Recipe, pace: float) -> float:
+    """One optimizer step down a loss; its value. `CropReasoningError` if that is not finite."""
     import torch
 
-    if state.step < (recipe.base or BaseOptions()).look_steps:
-        loss = _look(state, buckets, processor, family, recipe)
-    else:
-        loss = _speak(state, buckets, processor, family, recipe, integers, sigma)
     if not bool(loss.isfinite()):
         where, value = f"base training, step {state.step + 1}", float(loss.detach())
         raise CropReasoningError(f"{where}: the loss is {value}, expected a number; lower optim.learning_rate")

@@ -2,7 +2,7 @@
 
 Keller Jordan's method (https://kellerjordan.github.io/posts/muon). Ours because torch's own computes in bfloat16, which
 a CPU without that format does a hundred times slower, and takes matrix by matrix; here those of one shape share a
-batched product. What it is worth to nano: `benchmarks/muon.py`.
+batched product. What a step costs: `benchmarks/muon.py`.
 """
 
 from __future__ import annotations
