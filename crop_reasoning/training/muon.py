@@ -1,7 +1,7 @@
 """Muon: every matrix steps in the orthogonalized direction of its momentum, whatever the size of its gradients.
 
 Keller Jordan's method (https://kellerjordan.github.io/posts/muon). Ours because torch's own computes in bfloat16, which
-a CPU without that format does a hundred times slower, and takes matrix by matrix; here those of one shape share a
+a CPU without that format does forty times slower, and takes matrix by matrix; here those of one shape share a
 batched product. What a step costs: `benchmarks/muon.py`.
 """
 
