@@ -6,6 +6,8 @@ the message alone (no traceback) and leaves with the class's exit code.
 
 from __future__ import annotations
 
+import signal
+
 EXIT_OK, EXIT_RUN, EXIT_USAGE, EXIT_DATA, EXIT_ENVIRONMENT = 0, 1, 2, 3, 4
 
 
@@ -13,6 +15,14 @@ class CropReasoningError(Exception):
     """A failed run; the base of every error that reaches a user as one sentence."""
 
     exit_code = EXIT_RUN
+
+
+class Interrupted(CropReasoningError):
+    """Work that was told to stop; its sentence says what is kept and how to go on. The exit code is the shell's."""
+
+    def __init__(self, text: str, number: int = signal.SIGINT) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + number
 
 
 class RecipeError(CropReasoningError):

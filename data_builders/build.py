@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import DataError, EnvironmentProblem, RecipeError
+from crop_reasoning.errors import DataError, EnvironmentProblem, Interrupted, RecipeError
 from data_builders.manifest import read_manifest, write_manifest
 
 BUILDERS = {"toy": "data_builders.toy:build", "fcdb": "data_builders.fcdb:build"}
@@ -45,6 +45,8 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
             f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's "
             "space, then run the same command again"
         ) from None
+    except KeyboardInterrupt:
+        raise Interrupted(f"{out}: stopped by hand and not finished; the same command builds it") from None
     seed = options.get("seed", 0)
     counts = write_rationales(out, seed)
     if "pair_rationales" not in counts:

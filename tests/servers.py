@@ -37,6 +37,10 @@ def first_turn(words: str = "Crop this photo.", url: str | None = None) -> dict[
     return {"role": "user", "content": [image, {"type": "text", "text": words}]}
 
 
+def area(box_px: tuple[int, int, int, int]) -> int:
+    return (box_px[2] - box_px[0]) * (box_px[3] - box_px[1])
+
+
 class ScriptedEngine(FakeEngine):
     """Says exactly this, whatever it is asked, and keeps what it was asked."""
 

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from crop_reasoning.codecs import thousandths
-from crop_reasoning.errors import CropReasoningError, RecipeError
+from crop_reasoning.errors import CropReasoningError, Interrupted, RecipeError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.models import nano
@@ -28,7 +28,7 @@ from crop_reasoning.training.base_batches import collate, draw_batch, load_photo
 from crop_reasoning.training.base_losses import IGNORED, answer_loss, grounding_loss, integer_tokens, overlap
 from crop_reasoning.training.base_tasks import TASKS, base_task, corpus, mirrored
 from crop_reasoning.training.recipe import Recipe
-from crop_reasoning.training.run import Interrupted, train
+from crop_reasoning.training.run import train
 from data_builders import toy
 from tests import tiny
 from tests.tiny_runs import losses

@@ -242,3 +242,14 @@ def test_data_verbs_run_without_torch(built: Path) -> None:
 @pytest.mark.parametrize("verb", ["build", "check", "show", "stats"])
 def test_each_verb_has_help_with_an_example(verb: str) -> None:
     assert f"Example: crop-reasoning data {verb}" in run(verb, "--help").stdout
+
+
+def test_ctrl_c_in_a_build_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    root = write_fcdb(tmp_path / "FCDB")
+    monkeypatch.setattr("data_builders.photos.load_upright", interrupted)
+    problem = refused("build", "fcdb", "--root", root, "--out", tmp_path / "built")
+    assert "the same command builds it" in str(problem)
+    assert problem.exit_code == 130

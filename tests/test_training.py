@@ -18,14 +18,14 @@ from safetensors.torch import load_file
 
 from crop_reasoning.engines.base import Request
 from crop_reasoning.engines.hf import HFEngine
-from crop_reasoning.errors import CropReasoningError, DataError, RecipeError
+from crop_reasoning.errors import CropReasoningError, DataError, Interrupted, RecipeError
 from crop_reasoning.images import load_upright, resize_to_plan
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.recipe import Recipe
-from crop_reasoning.training.run import Interrupted, train
+from crop_reasoning.training.run import train
 from data_builders.rationales import write_rationales
-from tests.tiny_runs import FAMILY_NAMES, losses, make_place, recipe
+from tests.tiny_runs import FAMILY_NAMES, losses, make_place, recipe, tune
 
 BOTH = pytest.mark.parametrize("family", FAMILY_NAMES)
 
@@ -37,11 +37,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(place) -> dict[str, Path]:
-    """A finished SFT run of each family."""
-    runs = {name: place / f"sft-{name}" for name in FAMILY_NAMES}
-    for name, folder in runs.items():
-        train(recipe(place, folder, name))
-    return runs
+    return tune(place)
 
 
 def in_child(wanted: Recipe, *, kill: int, at_step: int) -> int:
@@ -181,6 +177,16 @@ def test_ctrl_c_in_dpo_saves_a_checkpoint_and_resumes_to_the_same_losses(place, 
     train(stopped, resume=True)
     assert losses(place / "stopped") == pytest.approx(losses(place / "straight"), abs=1e-5)
     assert not list((place / "stopped").rglob("ref"))
+
+
+def test_a_run_that_was_killed_between_its_adapter_and_its_card_gets_the_card(place, tuned, tmp_path):
+    folder = Path(shutil.copytree(tuned["qwen3_vl"], tmp_path / "run"))
+    wanted = recipe(place, folder)
+    (folder / run_folder.CARD).unlink()
+    assert train(wanted, resume=True).steps == 6
+    assert (folder / run_folder.CARD).is_file()
+    with pytest.raises(RecipeError, match="this run is finished"):
+        train(wanted, resume=True)
 
 
 def test_ctrl_c_before_training_says_so(place, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.run import train
 from tests import tiny
-from tests.tiny_runs import FAMILY_NAMES, make_place, recipe
+from tests.tiny_runs import FAMILY_NAMES, make_place, recipe, tune
 
 BOTH = pytest.mark.parametrize("family", FAMILY_NAMES)
 
@@ -35,11 +35,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(place) -> dict[str, Path]:
-    """A finished, very short SFT run of each family."""
-    runs = {name: place / f"sft-{name}" for name in FAMILY_NAMES}
-    for name, folder in runs.items():
-        train(recipe(place, folder, name, optim__steps=2))
-    return runs
+    return tune(place, optim__steps=2)
 
 
 # --- samples and batches

@@ -13,6 +13,7 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import sha256_of
 from crop_reasoning.records import CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
 from crop_reasoning.training.recipe import Recipe
+from crop_reasoning.training.run import train
 from data_builders.rationales import write_rationales
 from tests import tiny
 
@@ -25,6 +26,14 @@ def make_place(root: Path) -> Path:
     for name in FAMILY_NAMES:
         tiny.save(name, root / name)
     return root
+
+
+def tune(place: Path, **changes: Any) -> dict[str, Path]:
+    """A finished SFT run of each family, by its name, in a folder of `make_place`."""
+    runs = {name: place / f"sft-{name}" for name in FAMILY_NAMES}
+    for name, folder in runs.items():
+        train(recipe(place, folder, name, **changes))
+    return runs
 
 
 def make_data(folder: Path, n: int = 6) -> None:

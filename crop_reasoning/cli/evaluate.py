@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crop_reasoning.cli.options import BaseUrl, Model, Name, Run
+
 if TYPE_CHECKING:
     from crop_reasoning.engines.base import Engine
     from crop_reasoning.evaluation.preference import Preference
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
 
 Data = Annotated[Path, typer.Option("--data", help="A built data set (the folder that holds records.jsonl).")]
 Split = Annotated[str, typer.Option("--split", help="train, val or test.")]
-Run = Annotated[Path | None, typer.Option("--run", help="A run folder written by `train`.")]
-Model = Annotated[str | None, typer.Option("--model", help="A model folder.")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible engine, with --name.")]
-Name = Annotated[str | None, typer.Option("--name", help="The model's name at --base-url.")]
 Baseline = Annotated[
     str | None, typer.Option("--baseline", help="whole_image, center_crop:0.9 or best_constant (fitted on train).")
 ]
@@ -131,7 +129,7 @@ def _predict(
     batch_size: int,
 ) -> tuple[Engine | None, int]:
     """Open what was asked for and predict; the engine (None for a baseline) and the number of new answers."""
-    from crop_reasoning.errors import CropReasoningError, RecipeError
+    from crop_reasoning.errors import Interrupted, RecipeError
     from crop_reasoning.evaluation import predict as predicting
     from crop_reasoning.evaluation.predictions import fingerprint
     from crop_reasoning.methods.baselines import baseline as baseline_box
@@ -152,9 +150,7 @@ def _predict(
         weights = fingerprint(Path(source)) if source and Path(source).is_dir() else ""
         return engine, predicting.predict(engine, data, split, out, limit=limit, batch_size=batch_size, weights=weights)
     except KeyboardInterrupt:
-        raise CropReasoningError(
-            f"{out}: stopped by hand; what was answered is kept, the same command continues it"
-        ) from None
+        raise Interrupted(f"{out}: stopped by hand; what was answered is kept, the same command continues it") from None
 
 
 def _report(

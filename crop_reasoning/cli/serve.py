@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crop_reasoning.cli.options import BaseUrl, Model, Name, Run
+
 if TYPE_CHECKING:
     from crop_reasoning.engines.base import Engine
     from crop_reasoning.serving.batch import Outcome
 
-Run = Annotated[Path | None, typer.Option("--run", help="A run folder written by `train`.")]
-Model = Annotated[str | None, typer.Option("--model", help="A model folder.")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="An OpenAI-compatible engine, with --name.")]
-Name = Annotated[str | None, typer.Option("--name", help="The model's name at --base-url.")]
 Ratio = Annotated[str | None, typer.Option("--aspect", help="Exact ratio of the crop, width:height, such as 4:5.")]
 
 

@@ -6,6 +6,7 @@ A baseline is a box. Only `best_constant` looks at data, and only at the trainin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -62,11 +63,9 @@ def baseline(spec: str, training: Sequence[CropRecord]) -> Box:
         return whole_image()
     if name == "best_constant" and not scale:
         return best_constant(training)
-    try:
-        if name == "center_crop":
+    if name == "center_crop":
+        with suppress(ValueError):  # no number, or one that is no scale: then it is as unknown as any other name
             return center_crop(float(scale))
-    except ValueError:
-        pass
     raise RecipeError(f"baseline {spec!r} is unknown; expected one of {', '.join(BASELINES)}")
 
 

@@ -16,8 +16,7 @@ from contextlib import suppress
 from types import FrameType
 
 from crop_reasoning.assets import find_asset
-from crop_reasoning.errors import CropReasoningError, EnvironmentProblem
-from crop_reasoning.training.run import Interrupted
+from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, Interrupted
 
 
 def command(name: str, arguments: Sequence[str]) -> list[str]:

@@ -6,14 +6,13 @@ This module owns the order of things and how a run ends (done, stopped, refused)
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import CropReasoningError, RecipeError
+from crop_reasoning.errors import CropReasoningError, Interrupted, RecipeError
 from crop_reasoning.log import quiet_libraries, say
 from crop_reasoning.training import run_folder
 from crop_reasoning.training.recipe import Recipe
@@ -31,14 +30,6 @@ class Outcome:
     steps: int
     loss: float | None
     seconds: float
-
-
-class Interrupted(CropReasoningError):
-    """A run that was told to stop and can be resumed; the exit code is the shell's for the signal."""
-
-    def __init__(self, text: str, number: int = signal.SIGINT) -> None:
-        super().__init__(text)
-        self.exit_code = 128 + number
 
 
 def train(recipe: Recipe, *, resume: bool = False, dry_run: bool = False) -> Outcome:
@@ -86,7 +77,7 @@ def _train_base(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tu
     from crop_reasoning.training.callbacks import stopping_on_signals
 
     if resume and (folder / run_folder.MODEL).is_dir():
-        raise RecipeError(FINISHED.format(folder=folder))
+        return _add_card(folder)
     run_folder.versions()
     hashes = run_folder.data_hashes(recipe, Path(recipe.model.base))
     if resume:
@@ -108,7 +99,7 @@ def _train_adapter(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) ->
 
     main = is_main_process()
     if resume and (folder / run_folder.ADAPTER).is_dir():
-        raise RecipeError(FINISHED.format(folder=folder))
+        return _add_card(folder)
     prepared = preflight.prepare(recipe, folder, photos=main)
     if main:
         if resume:
@@ -159,6 +150,15 @@ def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int
         _write_card(folder)
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     return steps, losses[-1] if losses else None
+
+
+def _add_card(folder: Path) -> tuple[int, float | None]:
+    """Finish a run that was killed between its weights and its card; one that has both is refused."""
+    if (folder / run_folder.CARD).is_file():
+        raise RecipeError(FINISHED.format(folder=folder))
+    if is_main_process():
+        _write_card(folder)
+    return run_folder.steps_done(folder), None
 
 
 def _write_card(folder: Path) -> None:
