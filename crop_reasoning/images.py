@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ MAX_PIXELS = 50_000_000
 """Larger photographs are refused before their pixels are decoded."""
 MAX_ASPECT = 200
 """The processors of the Qwen-VL line refuse images longer than this many times their width."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `load_upright` refuses far smaller ones
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 

@@ -8,16 +8,25 @@ must not decode images.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.geometry import Box, Size
+from crop_reasoning.json_fields import (
+    as_box,
+    as_element,
+    as_list,
+    as_number,
+    as_object,
+    as_sides,
+    as_text,
+    as_words,
+    naming,
+)
 
 SPLITS = ("train", "val", "test")
 Item = TypeVar("Item")
@@ -87,34 +96,31 @@ class Pair:
 
 def record_from_json(value: dict[str, Any]) -> CropRecord:
     """The record that a line of `records.jsonl` holds; `DataError` says which field is wrong."""
-    with _naming(f"record {value.get('id', '?')}"):
-        unknown = sorted(value.keys() - CropRecord.__dataclass_fields__.keys())
-        if unknown:
-            raise DataError(f"unknown field {unknown[0]!r}, expected {', '.join(CropRecord.__dataclass_fields__)}")
-        image = value["image"]
+    with naming(f"record {value.get('id', '?')}"):
+        as_object(value, "record", CropRecord.__dataclass_fields__)
         return CropRecord(
-            id=_text(value["id"], "id"),
-            dataset=_text(value["dataset"], "dataset"),
+            id=as_text(value["id"], "id"),
+            dataset=as_text(value["dataset"], "dataset"),
             split=_split(value["split"]),
-            image=ImageRef(_text(image["path"], "path"), _text(image["sha256"], "sha256"), _sides(image["wh"], "wh")),
-            crops=tuple(
-                ScoredCrop(_box(crop["box"]), _number(crop["score"], "score"), _text(crop["source"], "source"))
-                for crop in value["crops"]
-            ),
-            task=_text(value.get("task", "free"), "task"),
-            subject=None if value.get("subject") is None else _box(value["subject"]),
-            aspect=None if value.get("aspect") is None else _sides(value["aspect"], "aspect"),
-            licence=value.get("licence", "unknown"),
-            provenance=value.get("provenance", ""),
-            scene=dict(value.get("scene", {})),
+            image=_image(value["image"]),
+            crops=tuple(_crop(crop) for crop in as_list(value["crops"], "crops")),
+            task=as_text(value.get("task", "free"), "task"),
+            subject=None if value.get("subject") is None else as_box(value["subject"]),
+            aspect=None if value.get("aspect") is None else as_sides(value["aspect"], "aspect"),
+            licence=as_words(value.get("licence", "unknown"), "licence"),
+            provenance=as_words(value.get("provenance", ""), "provenance"),
+            scene=_scene(value.get("scene", {})),
         )
 
 
 def pair_from_json(value: dict[str, Any]) -> Pair:
     """The pair that a line of `pairs.jsonl` holds; `DataError` says which field is wrong."""
-    with _naming(f"pair of record {value.get('record_id', '?')}"):
-        margin = _number(value["margin"], "margin")
-        pair = Pair(_text(value["record_id"], "record_id"), _box(value["chosen"]), _box(value["rejected"]), margin)
+    with naming(f"pair of record {value.get('record_id', '?')}"):
+        as_object(value, "pair", Pair.__dataclass_fields__)
+        margin = as_number(value["margin"], "margin")
+        pair = Pair(
+            as_text(value["record_id"], "record_id"), as_box(value["chosen"]), as_box(value["rejected"]), margin
+        )
         if not 0 < margin <= 1:
             raise DataError(f"margin {margin:g}, expected above 0 and at most 1")
         if pair.chosen == pair.rejected:
@@ -122,39 +128,28 @@ def pair_from_json(value: dict[str, Any]) -> Pair:
         return pair
 
 
-@contextmanager
-def _naming(where: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyError as missing:
-        raise DataError(f"{where}: field {missing} is missing") from None
-    except (TypeError, ValueError, AttributeError, OverflowError, DataError) as problem:
-        raise DataError(f"{where}: {problem}") from None
+def _image(value: Any) -> ImageRef:
+    as_object(value, "image", ImageRef.__dataclass_fields__)
+    return ImageRef(as_text(value["path"], "path"), as_text(value["sha256"], "sha256"), as_sides(value["wh"], "wh"))
 
 
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise DataError(f"{name} is {value!r}, expected text")
-    return value
+def _crop(value: Any) -> ScoredCrop:
+    as_object(value, "crop", ScoredCrop.__dataclass_fields__)
+    return ScoredCrop(as_box(value["box"]), as_number(value["score"], "score"), as_text(value["source"], "source"))
 
 
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise DataError(f"{name} is {value!r}, expected a finite number")
-    return float(value)
+def _scene(value: Any) -> dict[str, Any]:
+    scene = dict(as_object(value, "scene"))
+    if "elements" in scene:
+        scene["elements"] = [
+            _element(element, place) for place, element in enumerate(as_list(scene["elements"], "elements"), 1)
+        ]
+    return scene
 
 
-def _box(values: Any) -> Box:
-    if not isinstance(values, list) or len(values) != 4:
-        raise DataError(f"box {values!r}: expected a list of four numbers, x1 y1 x2 y2 in [0,1]")
-    return Box(*(_number(value, f"an edge of box {values!r}") for value in values))
-
-
-def _sides(values: Any, name: str) -> tuple[int, int]:
-    match values:
-        case [int(width), int(height)] if width > 0 and height > 0:
-            return (width, height)
-    raise DataError(f"{name} is {values!r}, expected two positive whole numbers, width first")
+def _element(value: Any, place: int) -> dict[str, Any]:
+    with naming(f"element {place} of the scene"):
+        return as_element(value)
 
 
 def _split(value: Any) -> str:
@@ -231,7 +226,7 @@ def _line(item: Any, where: str) -> bytes:
 
 def _items(path: Path, convert: Callable[[dict[str, Any]], Item]) -> Iterator[Item]:
     for number, value in enumerate(read_jsonl(path), 1):
-        with _naming(f"{path}, item {number}"):
+        with naming(f"{path}, item {number}"):
             item = convert(value)
         yield item
 

@@ -19,8 +19,8 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     """Build a data set into `out` and write its rationales; the manifest.
 
     `options` are the builder's keyword arguments; `seed` also seeds the rationales. `RecipeError` for an unknown name
-    or an option that this builder does not take, `DataError` if `out` holds another data set, `EnvironmentProblem` if
-    the disk refuses.
+    or an option that this builder does not take, `DataError` if `out` holds another data set or one of other settings,
+    `EnvironmentProblem` if the disk refuses.
     """
     from data_builders.rationales import write_rationales
 
@@ -28,18 +28,22 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
         raise RecipeError(f"data set {name!r}: expected one of {', '.join(sorted(BUILDERS))}")
     module, _, function = BUILDERS[name].partition(":")
     builder = getattr(import_module(module), function)
-    taken = [key for key in inspect.signature(builder).parameters if key not in ("root", "out")]
-    if foreign := sorted(options.keys() - {*taken, "seed"}):
+    defaults = {
+        key: parameter.default
+        for key, parameter in inspect.signature(builder).parameters.items()
+        if key not in ("root", "out")
+    }
+    if foreign := sorted(options.keys() - {*defaults, "seed"}):
         raise RecipeError(
             f"data set {name} takes no {', '.join('--' + key for key in foreign)}; "
-            f"it takes {', '.join('--' + key for key in taken)}"
+            f"it takes {', '.join('--' + key for key in defaults)}"
         )
     out = Path(out)
-    manifest = read_manifest(out)
-    if manifest is not None and manifest["dataset"] != name:
-        raise DataError(f"{out}: holds the data set {manifest['dataset']}, not {name}; choose another --out")
+    seed = options.get("seed", 0)
+    settings = {key: value for key, value in sorted({"seed": seed, **options}.items()) if key not in _NO_TRACE}
+    _refuse_other_content(out, name, settings, defaults)
     try:
-        report = builder(root, out, **{key: value for key, value in options.items() if key in taken})
+        report = builder(root, out, **{key: value for key, value in options.items() if key in defaults})
     except OSError as problem:
         raise EnvironmentProblem(
             f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's "
@@ -47,9 +51,24 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(f"{out}: stopped by hand and not finished; the same command builds it") from None
-    seed = options.get("seed", 0)
     counts = write_rationales(out, seed)
     if "pair_rationales" not in counts:
         (out / "pair_rationales.jsonl").unlink(missing_ok=True)  # an earlier build's, of pairs that are gone
-    settings = {key: value for key, value in sorted({"seed": seed, **options}.items()) if key not in _NO_TRACE}
     return write_manifest(out, name, settings, report)
+
+
+def _refuse_other_content(out: Path, name: str, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """`DataError` if `out` holds a finished build of something else: photos are written over those of the same name.
+
+    The manifest holds only the settings that were given, so both sides are filled up with the defaults.
+    """
+    manifest = read_manifest(out)
+    if manifest is None:
+        return
+    if manifest["dataset"] != name:
+        raise DataError(f"{out}: holds the data set {manifest['dataset']}, not {name}; choose another --out")
+    held, wanted = ({"seed": 0, **defaults, **given} for given in (manifest["settings"], settings))
+    compared = sorted({*held, *wanted} - {*_NO_TRACE})
+    if differing := [key for key in compared if held.get(key) != wanted.get(key)]:
+        before, now = (", ".join(f"{key} {side.get(key)}" for key in differing) for side in (held, wanted))
+        raise DataError(f"{out}: holds {name} of {before}; got {now}; choose another --out or remove it")

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
+from crop_reasoning.json_fields import as_object, as_text
 from crop_reasoning.log import progress
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, rationale_from_json
-from crop_reasoning.records import CropRecord, Pair, pair_from_json, record_from_json
+from crop_reasoning.records import CropRecord, pair_from_json, record_from_json
 from data_builders.manifest import MANIFEST, read_manifest
 
 RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
+ROUNDING = 1e-6
+"""Stored boxes have six decimals; the records of somebody else's data set may have more."""
 Item = TypeVar("Item")
 
 
@@ -53,23 +57,20 @@ def check_folder(folder: Path, *, deep: bool = False) -> Findings:
         members.add(str(value.get("id")))
         return record_from_json(value)
 
-    records = _read(folder / RECORDS, parse_record, findings, CropRecord)
+    records = _read(folder / RECORDS, parse_record, findings)
     _check_records(records, findings)
     if (folder / PAIRS).is_file():
-        pairs = _read(folder / PAIRS, pair_from_json, findings, Pair)
-        for where, pair in pairs:
-            _check_pair(where, pair, members, findings)
-    _check_rationales(folder, members, findings)
+        for where, pair in _read(folder / PAIRS, pair_from_json, findings):
+            _check_member(where, pair.record_id, members, findings)
+    _check_rationales(folder, {record.id: record for _, record in records}, members, findings)
+    _check_pair_rationales(folder, members, findings)
     _check_manifest(folder, findings)
     _check_photos(folder, records, deep, findings)
     return findings
 
 
-def _read(
-    path: Path, parse: Callable[[dict[str, Any]], Item], findings: Findings, kind: type | None = None
-) -> list[tuple[str, Item]]:
-    """The readable lines, each with its `file:line`; the others become problems. Fields that `kind` lacks, too."""
-    known = {entry.name for entry in fields(kind)} if kind else set()
+def _read(path: Path, parse: Callable[[dict[str, Any]], Item], findings: Findings) -> list[tuple[str, Item]]:
+    """The readable lines, each with its `file:line`; the others become problems."""
     items: list[tuple[str, Item]] = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -77,15 +78,12 @@ def _read(
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
-                if not isinstance(value, dict):
-                    raise DataError(f"got a {type(value).__name__}, expected an object")
-                if kind and (unknown := sorted(value.keys() - known)):
-                    findings.add(where, f"unknown field {', '.join(unknown)}; expected {', '.join(sorted(known))}")
-                items.append((where, parse(value)))
+                items.append((where, parse(as_object(json.loads(line), "line"))))
+            except KeyError as missing:
+                findings.add(where, f"field {missing} is missing")
             except DataError as problem:
                 findings.add(where, str(problem))
-            except (ValueError, TypeError, AttributeError) as problem:
+            except (ValueError, RecursionError) as problem:
                 findings.add(where, f"not a JSON object of the expected form ({problem}); was the file cut short?")
     findings.counts[path.name] = len(items)
     return items
@@ -103,46 +101,60 @@ def _check_records(records: Sequence[tuple[str, CropRecord]], findings: Findings
             findings.add(where, f"record {record.id}: has no crop, expected at least one")
 
 
-def _check_pair(where: str, pair: Pair, members: set[str], findings: Findings) -> None:
-    if pair.record_id not in members:
-        findings.add(where, f"record {pair.record_id!r} is not in {RECORDS}")
-    if pair.chosen == pair.rejected:
-        findings.add(where, f"record {pair.record_id}: chosen and rejected are the same crop")
-    if not 0 < pair.margin <= 1:
-        findings.add(where, f"record {pair.record_id}: margin {pair.margin:g}, expected above 0 and up to 1")
+def _check_member(where: str, record_id: str, members: set[str], findings: Findings) -> None:
+    if record_id not in members:
+        findings.add(where, f"record {record_id!r} is not in {RECORDS}")
 
 
-def _check_rationales(folder: Path, members: set[str], findings: Findings) -> None:
-    def one(value: dict[str, Any]) -> str:
-        rationale_from_json(value["rationale"], "its answer")
-        return str(value["record_id"])
+def _check_rationales(folder: Path, records: dict[str, CropRecord], members: set[str], findings: Findings) -> None:
+    if not (folder / RATIONALES).is_file():
+        return
+    answered: set[str] = set()  # by broken answers, too, so that their records are not called silent as well
 
-    def two(value: dict[str, Any]) -> str:
-        pair = pair_from_json(value["pair"])
+    def parse(value: dict[str, Any]) -> tuple[str, Box]:
+        record_id = as_text(value["record_id"], "record_id")
+        answered.add(record_id)
+        return record_id, rationale_from_json(value["rationale"], "its answer").decision.box
+
+    for where, (record_id, box) in _read(folder / RATIONALES, parse, findings):
+        _check_member(where, record_id, members, findings)
+        record = records.get(record_id)
+        if record and record.crops and not any(_is_same(box, best) for best in _best_crops(record)):
+            findings.add(
+                where,
+                f"record {record_id}: the answer decides on {_edges(box)}, expected a crop of the record's highest "
+                f"score, {_edges(record.best)}; write the rationales anew",
+            )
+    if silent := sorted(members - answered):
+        findings.add(RATIONALES, f"{len(silent)} records have no rationale, {silent[0]} among them; write them anew")
+
+
+def _check_pair_rationales(folder: Path, members: set[str], findings: Findings) -> None:
+    if not (folder / PAIR_RATIONALES).is_file():
+        return
+
+    def parse(value: dict[str, Any]) -> str:
+        pair = pair_from_json(as_object(value["pair"], "pair"))
         for side, box in (("chosen", pair.chosen), ("rejected", pair.rejected)):
             if rationale_from_json(value[side], f"the {side} answer").decision.box != box:
                 raise DataError(f"record {pair.record_id}: the {side} answer decides on another crop than the pair's")
         return pair.record_id
 
-    for name, parse in ((RATIONALES, one), (PAIR_RATIONALES, two)):
-        if not (folder / name).is_file():
-            continue
-        lines = _read(folder / name, _named_fields(parse), findings)
-        for where, record_id in lines:
-            if record_id not in members:
-                findings.add(where, f"record {record_id!r} is not in {RECORDS}")
-        if name == RATIONALES and (silent := sorted(members - {record_id for _, record_id in lines})):
-            findings.add(name, f"{len(silent)} records have no rationale, {silent[0]} among them; write them anew")
+    for where, record_id in _read(folder / PAIR_RATIONALES, parse, findings):
+        _check_member(where, record_id, members, findings)
 
 
-def _named_fields(parse: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], str]:
-    def parse_or_name(value: dict[str, Any]) -> str:
-        try:
-            return parse(value)
-        except KeyError as missing:
-            raise DataError(f"field {missing} is missing") from None
+def _best_crops(record: CropRecord) -> list[Box]:
+    highest = max(crop.score for crop in record.crops)
+    return [crop.box for crop in record.crops if crop.score == highest]
 
-    return parse_or_name
+
+def _is_same(box: Box, other: Box) -> bool:
+    return all(abs(a - b) <= ROUNDING for a, b in zip(box.xyxy, other.xyxy, strict=True))
+
+
+def _edges(box: Box) -> str:
+    return "[" + ", ".join(f"{edge:g}" for edge in box.xyxy) + "]"
 
 
 def _check_manifest(folder: Path, findings: Findings) -> None:

@@ -27,11 +27,9 @@ from data_builders.fcdb_layout import (
     find_layout,
     read_photos,
 )
-from data_builders.orders import refuse_wrong_order
+from data_builders.orders import SLACK_PX, refuse_wrong_order
 from data_builders.photos import PhotoFile, copy_photo, inspect_photos
 
-OVERFLOW_PX = 2
-"""Crops that stand out of their photo by up to this much are clipped (19 of the released ones do); by more, refused."""
 SIZE_SLACK_PX = 2.0
 """How far a resized copy may be off the original's aspect: both sides were rounded to whole pixels."""
 ONE_IN_VAL = 10
@@ -130,7 +128,7 @@ def _refuse_wrong_orders(usable: Sequence[tuple[Photo, PhotoFile, Size]], layout
     crops = [(photo.crop, wh) for photo, _, wh in usable]
     ranked = [(crop, wh) for photo, _, wh in usable for pair in photo.ranked for crop in pair.crops]
     for samples, name in ((crops, " and ".join(CROPPING.values())), (ranked, RANKING)):
-        fits = [_overflow(crop, wh) <= OVERFLOW_PX for crop, wh in samples]
+        fits = [_overflow(crop, wh) <= SLACK_PX for crop, wh in samples]
         refuse_wrong_order(samples, fits, "x y w h", f"{layout.annotations}: {name}")
 
 
@@ -143,7 +141,7 @@ def _overflow(crop: Xywh, wh: Size) -> float:
 def _refuse_wrong_size(photo: Photo, wh: Size) -> None:
     crops = [photo.crop, *(crop for pair in photo.ranked for crop in pair.crops)]
     worst = max(crops, key=lambda crop: _overflow(crop, wh))
-    if (over := _overflow(worst, wh)) > OVERFLOW_PX:
+    if (over := _overflow(worst, wh)) > SLACK_PX:
         raise DataError(
             f"wrong size: crop {_list(worst)} (x y w h) stands {over:g} px out of {_px(wh)}; not the original photo?"
         )

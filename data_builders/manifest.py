@@ -50,7 +50,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         manifest = json.loads(path.read_bytes())
-        return {**manifest, "files": dict(manifest["files"]), "dataset": str(manifest["dataset"])}
+        dataset, settings, files = str(manifest["dataset"]), dict(manifest["settings"]), dict(manifest["files"])
+        return {**manifest, "dataset": dataset, "settings": settings, "files": files}
     except (ValueError, TypeError, KeyError) as problem:
         raise DataError(
             f"{path}: no manifest of a built data set ({type(problem).__name__}: {problem}); build it anew"

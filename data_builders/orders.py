@@ -12,6 +12,8 @@ ORDERS: dict[str, Callable[[Sequence[float], Size], Box]] = {
     "x1 y1 x2 y2": from_xyxy_px,
     "y1 x1 y2 x2": from_yxyx_px,
 }
+SLACK_PX = 2
+"""Released boxes stand out of their photo by up to this much; builders clip those, so here they count as inside."""
 IMPLAUSIBLE = 1 / 3
 """A file of whose boxes a larger share lies outside the photos was not written in the order it is read in."""
 _EXPLAINS = 0.9  # an order under which fewer boxes lie inside explains nothing
@@ -40,8 +42,12 @@ def refuse_wrong_order(samples: Sequence[Sample], fits: Sequence[bool], order: s
 
 
 def _is_inside(sample: Sample, order: str) -> bool:
+    """Whether the box lies inside a photo that is larger by the slack on every side."""
+    crop, (width, height) = sample
+    far = 0 if order == "x y w h" else SLACK_PX  # a size stays as it is when its corner moves
+    moved = [value + shift for value, shift in zip(crop, (SLACK_PX, SLACK_PX, far, far), strict=True)]
     try:
-        ORDERS[order](*sample)
+        ORDERS[order](moved, (width + 2 * SLACK_PX, height + 2 * SLACK_PX))
     except DataError:
         return False
     return True

@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from crop_reasoning.composition.overlay import overlay
-from crop_reasoning.errors import RecipeError
+from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.images import load_upright
 from crop_reasoning.records import CropRecord, read_records
 
@@ -30,7 +30,7 @@ def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0) -> list[
     """Draw `n` records, chosen by `seed`, in file order into `out` (.png or .html); the ids of those shown.
 
     The best crop is drawn as an expert's, the subject where the record names one. `RecipeError` for another ending or
-    n < 1, `DataError` for a photo that cannot be read.
+    n < 1, `DataError` for a photo that cannot be read and if `out` is a photo of the data set itself.
     """
     writers = {".png": _write_png, ".html": _write_html}
     if out.suffix not in writers:
@@ -38,6 +38,8 @@ def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0) -> list[
     if n < 1:
         raise RecipeError(f"--n {n}: expected at least 1")
     records = read_records(folder)
+    if out.resolve() in {(folder / record.image.path).resolve() for record in records}:
+        raise DataError(f"{out}: is a photo of the data set itself; choose another --out")
     chosen = sorted(random.Random(seed).sample(range(len(records)), min(n, len(records))))
     shown = [records[index] for index in chosen]
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ Every scene draws from a generator of its own, seeded by (seed, split, index): o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
@@ -63,7 +64,9 @@ def _write_scene(job: tuple[Path, str, int, int, bool]) -> tuple[CropRecord, lis
     rng = np.random.default_rng([seed, SPLITS.index(split), index])
     scene = make_scene(rng, anywhere)
     name = f"images/{split}/{index:05d}.jpg"
-    scene.image.save(out / name, quality=92)
+    partial = out / f"{name}.partial"
+    scene.image.save(partial, "JPEG", quality=92)
+    os.replace(partial, out / name)  # a build that is cut short must not spoil the photo of a finished one
     crops = sorted(ranked_crops(scene, rng), key=lambda crop: -crop.score)
     record = CropRecord(
         id=f"toy-{seed}-{split}-{index:05d}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from crop_reasoning.cli.data import app
-from crop_reasoning.errors import CropReasoningError
+from crop_reasoning.errors import CropReasoningError, DataError
+from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
+from crop_reasoning.records import read_pairs, read_records
 from tests.fcdb_copy import picture, write_fcdb
 
 
@@ -108,7 +111,8 @@ def test_check_prints_all_problems_not_only_the_first(built: Path) -> None:
         "records.jsonl:2: ",
         "box (0.5, 0.1, 0.4, 0.9)",
         "stands in records.jsonl:3 already",
-        "records.jsonl:5: unknown field taks",
+        "records.jsonl:5: record fcdb-",
+        "unknown field 'taks' of the record, expected id, ",
         "records.jsonl:6: record fcdb-",
         "has no crop",
         "records.jsonl:10: not a JSON object",
@@ -118,6 +122,7 @@ def test_check_prints_all_problems_not_only_the_first(built: Path) -> None:
         "records.jsonl: was changed since manifest.json was written",
     ):
         assert expected in text
+    assert text.count("taks") == 1
 
 
 def spoil_photo(folder: Path, record: dict[str, Any]) -> None:
@@ -163,6 +168,72 @@ def test_check_names_each_fault(built: Path, spoil: Callable[[Path, dict[str, An
     assert result.exception.exit_code == 3
     problems = json.loads(result.stdout)["problems"]
     assert any(expected in f"{problem['where']}: {problem['what']}" for problem in problems)
+
+
+def change_element(line: dict[str, Any]) -> None:
+    line["scene"] = {"elements": [{"line": [0, 0, 1, 1]}]}
+
+
+def change_decision(line: dict[str, Any]) -> None:
+    line["rationale"]["decision"]["box"] = [0.0, 0.0, 0.3, 0.3]
+
+
+def change_why(line: dict[str, Any]) -> None:
+    line["rationale"]["decision"]["why"] = 5
+
+
+def change_serves(line: dict[str, Any]) -> None:
+    line["rationale"]["proposals"][0]["serves"] = "center"
+
+
+UNREADABLE = [
+    ("records.jsonl", change_element, "element 1 of the scene: field 'name' is missing"),
+    ("records.jsonl", lambda line: line["crops"][0].update(scoer=1), "unknown field 'scoer' of the crop"),
+    ("records.jsonl", lambda line: line.update(licence=4), "licence is 4, expected text"),
+    ("pairs.jsonl", lambda line: line.update(votes=5), "unknown field 'votes' of the pair"),
+    ("rationales.jsonl", change_why, "why is 5, expected text"),
+    ("rationales.jsonl", change_serves, "serves is 'center', expected a list"),
+    ("rationales.jsonl", lambda line: line.pop("record_id"), "field 'record_id' is missing"),
+    ("rationales.jsonl", lambda line: line.update(rationale="a crop"), "rationale cannot be read"),
+    ("pair_rationales.jsonl", lambda line: line.update(pair=5), "pair is 5, expected an object"),
+    ("pair_rationales.jsonl", lambda line: line["pair"].update(votes=5), "unknown field 'votes' of the pair"),
+    ("pair_rationales.jsonl", lambda line: line["chosen"]["decision"].update(why=None), "why is None, expected text"),
+]
+READERS = {
+    "records.jsonl": read_records,
+    "pairs.jsonl": read_pairs,
+    "rationales.jsonl": read_rationales,
+    "pair_rationales.jsonl": read_pair_rationales,
+}
+
+
+@pytest.mark.parametrize(("name", "change", "expected"), UNREADABLE)
+def test_a_broken_line_is_refused_by_its_reader_and_named_by_check(
+    built: Path, name: str, change: Callable[[dict[str, Any]], None], expected: str
+) -> None:
+    alter(built / name, 1, change)
+    with pytest.raises(DataError, match=re.escape(expected)) as problem:
+        READERS[name](built)
+    assert f"{name}, item 2: " in str(problem.value)
+    found = [line for line in str(refused("check", built)).splitlines() if line.startswith(f"{name}:2: ")]
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_check_finds_an_answer_that_does_not_decide_on_the_best_crop(built: Path) -> None:
+    alter(built / "rationales.jsonl", 1, change_decision)
+    text = str(refused("check", built))
+    assert "rationales.jsonl:2: record fcdb-" in text
+    assert "decides on [0, 0, 0.3, 0.3], expected a crop of the record's highest score, [0.1, 0.1, 0.6, 0.6]" in text
+
+
+def test_check_takes_any_of_several_best_crops_and_boxes_of_more_decimals(built: Path) -> None:
+    def tie(line: dict[str, Any]) -> None:
+        line["crops"] = [{"box": [0.0, 0.0, 1.0, 1.0], "score": 1.0, "source": "a"}, *line["crops"]]
+
+    alter(built / "records.jsonl", 0, tie)
+    alter(built / "records.jsonl", 1, lambda line: line["crops"][0].update(box=[0.1000004, 0.1, 0.6, 0.6]))
+    assert "1 problems (1 in records.jsonl)" in str(refused("check", built))  # its hash
 
 
 def test_check_of_no_data_set_says_so(tmp_path: Path) -> None:
@@ -226,6 +297,17 @@ def test_show_writes_a_page_that_needs_nothing_else(built: Path, tmp_path: Path)
     assert all(record_id in text for record_id in shown)
     assert "http" not in text
     assert refused("show", built, "--out", tmp_path / "sheet.gif").exit_code == 2
+
+
+def test_show_does_not_write_over_a_photo_of_the_data_set(built: Path) -> None:
+    photo = built / "images" / "one.png"
+    picture(0).save(photo)
+    alter(built / "records.jsonl", 3, lambda line: line["image"].update(path="images/one.png"))
+    before = photo.read_bytes()
+    problem = refused("show", built, "--out", built / "images" / ".." / "images" / "one.png", "--n", "1")
+    assert str(problem).endswith("one.png: is a photo of the data set itself; choose another --out")
+    assert problem.exit_code == 3
+    assert photo.read_bytes() == before
 
 
 def test_data_verbs_run_without_torch(built: Path) -> None:

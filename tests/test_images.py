@@ -6,6 +6,8 @@ import hashlib
 import io
 import random
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -167,6 +169,20 @@ def test_a_bomb_is_refused_before_its_pixels_are_decoded(wh):
     with pytest.raises(DataError, match=r"megapixels.*scale it down first"):
         load_upright(png_header(*wh))
     assert time.perf_counter() - start < 0.5
+
+
+def test_a_bomb_is_one_sentence_without_a_warning_of_pillows(tmp_path):
+    """In a process of its own: pytest puts its own filters of warnings in place of those of the program."""
+    (tmp_path / "bomb.png").write_bytes(png_header(12_000, 9_000))
+    script = (
+        "import sys; from crop_reasoning.errors import DataError; from crop_reasoning.images import load_upright\n"
+        "try: load_upright(sys.argv[1])\n"
+        "except DataError as problem: print(problem)"
+    )
+    command = [sys.executable, "-W", "default", "-c", script, str(tmp_path / "bomb.png")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "12000x9000 is 108 megapixels, expected at most 50; scale it down first" in result.stdout
+    assert result.stderr == ""
 
 
 def test_the_largest_size_allowed_is_not_refused_for_its_size():

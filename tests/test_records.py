@@ -120,7 +120,37 @@ WRONG_RECORDS = {
     "empty subject": (changed(subject=[]), "four numbers"),
     "nan subject": (changed(subject=[0, NAN, 1, 1]), "finite number"),
     "inverted subject": (changed(subject=[0.9, 0, 0.1, 1]), "expected 0 <= x1 < x2 <= 1"),
-    "scene as list": (changed(scene=["a"]), "record fcdb/1"),
+    "scene as list": (changed(scene=["a"]), "scene is ['a'], expected an object"),
+    "licence as number": (changed(licence=4), "licence is 4, expected text"),
+    "provenance as list": (changed(provenance=[]), "provenance is [], expected text"),
+    "unknown field of a crop": (
+        changed(crops=[{"box": [0, 0, 1, 1], "score": 1, "source": "a", "scoer": 2}]),
+        "unknown field 'scoer' of the crop, expected box, score, source",
+    ),
+    "unknown field of the image": (
+        changed(image={"path": "a", "sha256": "b", "wh": [1, 1], "size": [1, 1]}),
+        "unknown field 'size' of the image, expected path, sha256, wh",
+    ),
+    **{
+        f"scene with {label}": (changed(scene={"elements": elements}), reason)
+        for label, elements, reason in [
+            ("elements as an object", {"name": "center"}, "elements is {'name': 'center'}, expected a list"),
+            ("an element as text", ["center"], "element 1 of the scene: element is 'center', expected an object"),
+            (
+                "a nameless element",
+                [{"name": "center"}, {"line": [0, 0, 1, 1]}],
+                "element 2 of the scene: field 'name'",
+            ),
+            ("a number as name", [{"name": 5}], "name is 5, expected text"),
+            ("a list as evidence", [{"name": "a", "evidence": []}], "evidence is [], expected text"),
+            ("a misspelt geometry", [{"name": "a", "lines": [0, 0, 1, 1]}], "unknown field 'lines' of the element"),
+            ("half a line", [{"name": "a", "line": [0, 1]}], "expected a list of 4 numbers in [0,1]"),
+            ("a point in pixels", [{"name": "a", "point": [120, 80]}], "leaves the image"),
+            ("a point of text", [{"name": "a", "point": ["0", "1"]}], "expected a finite number"),
+            ("an inverted box", [{"name": "a", "box": [0.9, 0, 0.1, 1]}], "expected 0 <= x1 < x2 <= 1"),
+            ("two geometries", [{"name": "a", "point": [0, 0], "line": [0, 0, 1, 1]}], "has point and line"),
+        ]
+    },
     **{
         f"crop {label}": (changed(crops=[{"box": box, "score": 1, "source": "a"}]), reason)
         for label, box, reason in [
@@ -156,6 +186,13 @@ def test_a_wrong_record_is_named_with_what_is_wrong(name):
     assert str(refused.value).startswith("record ")
 
 
+def test_an_element_that_was_stored_with_nulls_is_read_without_them():
+    element = {"name": "horizontal", "evidence": "", "point": None, "line": [0, 0.4, 1, 0.4], "box": None}
+    read = record_from_json(changed(scene={"kind": "horizon", "elements": [element, {"name": "center"}]}))
+    line = {"name": "horizontal", "evidence": "", "line": [0, 0.4, 1, 0.4]}
+    assert read.scene == {"kind": "horizon", "elements": [line, {"name": "center"}]}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -167,6 +204,7 @@ def test_a_wrong_record_is_named_with_what_is_wrong(name):
         ({"chosen": [0, 0, 0.5, 0.5]}, "the same box"),
         ({"chosen": [0, 0, 2, 2]}, "expected 0 <= x1"),
         ({"record_id": None}, "record_id is None"),
+        ({"votes": 5}, "unknown field 'votes' of the pair, expected record_id, chosen, rejected, margin"),
     ],
 )
 def test_a_wrong_pair_is_named_with_what_is_wrong(fields, reason):

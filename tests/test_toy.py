@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crop_reasoning.codecs import thousandths
-from crop_reasoning.errors import RecipeError
+from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.geometry import Box, inside, iou
 from crop_reasoning.images import ImagePlan, load_upright, sha256_of
 from crop_reasoning.reasoning.author import ORDINALS, PROPOSALS, author_rationale
@@ -20,6 +22,7 @@ from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationa
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, ImageRef, ScoredCrop, read_pairs, read_records
 from data_builders import toy
+from data_builders.build import build_dataset
 from data_builders.rationales import write_rationales
 from data_builders.scenes import Scene, make_scene, quality
 
@@ -78,6 +81,46 @@ def test_every_record_names_its_photo_and_no_photo_stands_in_two_splits(data):
 def test_a_root_is_refused_because_nothing_is_read(tmp_path):
     with pytest.raises(RecipeError, match="made, not read: drop --root"):
         toy.build(tmp_path, tmp_path / "out")
+
+
+FEW = {"train": 2, "val": 1, "test": 1, "workers": 1}
+
+
+def test_other_settings_over_a_finished_build_are_refused_and_change_no_byte(tmp_path):
+    build_dataset("toy", None, tmp_path, FEW)
+    before = contents(tmp_path)
+    with pytest.raises(DataError) as refused:
+        build_dataset("toy", None, tmp_path, {**FEW, "seed": 7, "train": 4000, "anywhere": True})
+    assert str(refused.value) == (
+        f"{tmp_path}: holds toy of anywhere False, seed 0, train 2; got anywhere True, seed 7, train 4000; "
+        "choose another --out or remove it"
+    )
+    assert refused.value.exit_code == 3
+    assert contents(tmp_path) == before
+
+
+def test_the_same_settings_again_change_no_byte_whether_given_or_left_out(tmp_path):
+    build_dataset("toy", None, tmp_path, FEW)
+    before = contents(tmp_path)
+    build_dataset("toy", None, tmp_path, {**FEW, "workers": 2})
+    assert contents(tmp_path) == before
+    build_dataset("toy", None, tmp_path, {**FEW, "seed": 0, "anywhere": False})
+    assert {name: data for name, data in contents(tmp_path).items() if name != "manifest.json"} == {
+        name: data for name, data in before.items() if name != "manifest.json"
+    }
+
+
+def test_a_build_that_is_cut_short_leaves_the_photo_of_a_finished_one_whole(data, tmp_path, monkeypatch):
+    def cut(image: Image.Image, path: Path, *_: object, **__: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    shutil.copytree(data, tmp_path / "copy")
+    monkeypatch.setattr(Image.Image, "save", cut)
+    with pytest.raises(KeyboardInterrupt):
+        toy._write_scene((tmp_path / "copy", "train", 0, 0, False))
+    photo = "images/train/00000.jpg"
+    assert (tmp_path / "copy" / photo).read_bytes() == (data / photo).read_bytes()
 
 
 def test_all_kinds_and_some_scenes_that_are_best_as_they_are(scenes):

@@ -19,7 +19,6 @@ coordinates. The box of the whole frame means `keep`. Integers are the codec's; 
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from crop_reasoning.codecs import BoxRefused, Codec, decode, decode_point, encod
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
+from crop_reasoning.reasoning.strict_json import dumps, loads, loads_leading
 
 GRAMMAR = "rationale/1"
 MIN_SIDE = 0.02
@@ -117,20 +117,20 @@ def render(rationale: Rationale, codec: Codec, plan: ImagePlan) -> str:
         "elements": [_element_json(element, codec, plan) for element in rationale.elements],
     }
     proposals = "".join(
-        _dumps({"reason": p.reason, "serves": list(p.serves), "box": list(encode(p.box, codec, plan))}) + "\n"
+        dumps({"reason": p.reason, "serves": list(p.serves), "box": list(encode(p.box, codec, plan))}) + "\n"
         for p in rationale.proposals
     )
     decision = {"box": list(encode(rationale.decision.box, codec, plan)), "why": rationale.decision.why}
     return (
-        f"<analysis>\n{_dumps(analysis)}\n</analysis>\n"
+        f"<analysis>\n{dumps(analysis)}\n</analysis>\n"
         f"<proposals>\n{proposals}</proposals>\n"
-        f"<decision>\n{_dumps(decision)}\n</decision>"
+        f"<decision>\n{dumps(decision)}\n</decision>"
     )
 
 
 def render_box(box: Box, codec: Codec, plan: ImagePlan) -> str:
     """A box as it stands in an answer, for instance `[105,80,905,880]`."""
-    return _dumps(list(encode(box, codec, plan)))
+    return dumps(list(encode(box, codec, plan)))
 
 
 def parse(text: str, codec: Codec, plan: ImagePlan, *, cut: bool = False) -> Parsed | ParseFailure:
@@ -185,11 +185,6 @@ def quantize(rationale: Rationale, codec: Codec, plan: ImagePlan) -> Rationale:
     )
 
 
-def _dumps(value: Any) -> str:
-    # "<" is escaped so that no text inside a part can be taken for a tag; JSON readers see the same string
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def _element_json(element: Element, codec: Codec, plan: ImagePlan) -> dict[str, Any]:
     value: dict[str, Any] = {"name": element.name}
     if element.point:
@@ -223,25 +218,6 @@ def _ints(value: Any) -> list[int]:
     return value
 
 
-def _loads(text: str) -> Any:
-    """Strict JSON: no NaN, no key twice, no half of a surrogate pair (it could not be written to any file)."""
-    value = _DECODER.decode(text.strip())
-    json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, DataError, RecursionError)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?')
 """A JSON string, or its beginning if the text or the line ends within it."""
@@ -265,7 +241,7 @@ def _part(tag: str, answer: str, tags: str) -> str | None:
 def _decision_json(body: str, closed: bool, repairs: list[str]) -> dict[str, Any] | None:
     """The decision's object; None if there is none, or if it is broken and its box is not beyond doubt."""
     with suppress(*_UNREADABLE):
-        value = _loads(body)
+        value = loads(body)
         if closed:
             return value if isinstance(value, dict) else None
     repairs.append("decision not plain JSON" if closed else "decision not closed")
@@ -273,10 +249,10 @@ def _decision_json(body: str, closed: bool, repairs: list[str]) -> dict[str, Any
         return None
     start = max(body.find("{"), 0)
     with suppress(*_UNREADABLE):
-        return _loads(body[start : start + _DECODER.raw_decode(body[start:])[1]])
+        return loads_leading(body[start:])
     with suppress(*_UNREADABLE):
         leading = _LEADING_BOX.match(body, start)
-        return {"box": _loads(leading.group(1))} if leading else None
+        return {"box": loads(leading.group(1))} if leading else None
     return None
 
 
@@ -287,7 +263,7 @@ def _read_analysis(
         repairs.append("no analysis")
         return None, ()
     try:
-        value = _loads(body)
+        value = loads(body)
         subject = decode(_ints(value["subject"]), codec, plan) if value["subject"] is not None else None
         return subject, tuple(_element_from(element, codec, plan) for element in value["elements"])
     except _UNREADABLE as problem:
@@ -302,7 +278,7 @@ def _read_proposals(body: str | None, codec: Codec, plan: ImagePlan, repairs: li
     proposals = []
     for number, line in enumerate(filter(str.strip, body.split("\n")), 1):
         try:
-            value = _loads(line)
+            value = loads(line)
             serves, reason = value["serves"], value["reason"]
             if not isinstance(serves, list) or not all(isinstance(words, str) for words in (reason, *serves)):
                 raise TypeError("reason is text, serves a list of texts")

@@ -12,6 +12,7 @@ from typing import Any
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
+from crop_reasoning.json_fields import as_box, as_element, as_list, as_object, as_text, as_words, naming
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
 from crop_reasoning.records import Pair, pair_from_json, read_jsonl, read_records
 
@@ -22,15 +23,20 @@ def rationale_from_json(value: dict[str, Any], where: str) -> Rationale:
     """The rationale that `records.to_json` wrote; `DataError` names `where` and what is wrong."""
     try:
         return Rationale(
-            subject=Box(*value["subject"]) if value["subject"] else None,
-            elements=tuple(element_from_json(element) for element in value["elements"]),
-            proposals=tuple(Proposal(Box(*p["box"]), tuple(p["serves"]), p["reason"]) for p in value["proposals"]),
-            decision=Decision(Box(*value["decision"]["box"]), value["decision"]["why"]),
+            subject=None if value["subject"] is None else as_box(value["subject"]),
+            elements=tuple(element_from_json(as_element(one)) for one in as_list(value["elements"], "elements")),
+            proposals=tuple(_proposal(one) for one in as_list(value["proposals"], "proposals")),
+            decision=Decision(as_box(value["decision"]["box"]), as_words(value["decision"]["why"], "why")),
         )
     except KeyError as missing:
         raise DataError(f"{where}: rationale without field {missing}; write the rationales anew") from None
-    except (TypeError, ValueError, DataError) as problem:
-        raise DataError(f"{where}: rationale cannot be read ({problem})") from None
+    except (TypeError, ValueError, AttributeError, OverflowError, DataError) as problem:
+        raise DataError(f"{where}: rationale cannot be read ({problem}); write the rationales anew") from None
+
+
+def _proposal(value: dict[str, Any]) -> Proposal:
+    serves = tuple(as_words(name, "a name that a proposal serves") for name in as_list(value["serves"], "serves"))
+    return Proposal(as_box(value["box"]), serves, as_words(value["reason"], "reason"))
 
 
 def element_from_json(value: dict[str, Any]) -> Element:
@@ -49,9 +55,11 @@ def read_rationales(folder: Path | str, split: str | None = None) -> dict[str, l
     path = Path(folder) / RATIONALES
     members = {record.id for record in read_records(folder, split)}
     found: dict[str, list[Rationale]] = defaultdict(list)
-    for value in read_jsonl(path):
-        if value["record_id"] in members:
-            found[value["record_id"]].append(rationale_from_json(value["rationale"], f"{path}: {value['record_id']}"))
+    for number, value in enumerate(read_jsonl(path), 1):
+        with naming(f"{path}, item {number}"):
+            record_id = as_text(value["record_id"], "record_id")
+            if record_id in members:
+                found[record_id].append(rationale_from_json(value["rationale"], f"record {record_id}"))
     return dict(found)
 
 
@@ -60,13 +68,11 @@ def read_pair_rationales(folder: Path | str, split: str | None = None) -> list[t
     path = Path(folder) / PAIR_RATIONALES
     members = {record.id for record in read_records(folder, split)}
     found = []
-    for value in read_jsonl(path):
-        pair = pair_from_json(value["pair"])
-        if pair.record_id in members:
-            where = f"{path}: {pair.record_id}"
-            chosen, rejected = (
-                rationale_from_json(value["chosen"], where),
-                rationale_from_json(value["rejected"], where),
-            )
-            found.append((pair, chosen, rejected))
+    for number, value in enumerate(read_jsonl(path), 1):
+        with naming(f"{path}, item {number}"):
+            pair = pair_from_json(as_object(value["pair"], "pair"))
+            if pair.record_id in members:
+                chosen = rationale_from_json(value["chosen"], f"the chosen answer of record {pair.record_id}")
+                rejected = rationale_from_json(value["rejected"], f"the rejected answer of record {pair.record_id}")
+                found.append((pair, chosen, rejected))
     return found
