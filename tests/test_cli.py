@@ -141,6 +141,8 @@ def test_version() -> None:
         (("crop", "{}/a.jpg", "--model", "{}/model", "--aspect", "wide"), "expected width:height"),
         (("evaluate", "--data", "{}/data", "--baseline", "whole_image"), "say where the report shall go"),
         (("predict", "--data", "{}/data", "--out", "{}/p.jsonl"), "expected exactly one of"),
+        (("predict", "--data", "{}/data", "--model", "a/b", "--out", "{}/p", "--split", "foo"), "'foo' is not one of"),
+        (("evaluate", "--data", "{}/data", "--model", "a/b", "--out", "{}/e", "--split", "foo"), "'foo' is not one of"),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, tuple) else "",
 )
@@ -157,7 +159,15 @@ def test_a_command_that_cannot_be_meant_ends_with_2_and_a_sentence(
         (("data", "check", "{}/none"), "none/records.jsonl: no such file; build it first"),
         (("data", "stats", "{}/none"), "none/records.jsonl: no such file; build it first"),
         (("data", "build", "fcdb", "--root", "{}/none", "--out", "{}/x"), "no such folder; expected your copy of FCDB"),
-        (("score", "--data", "{}/data", "--predictions", "{}/none.jsonl"), "none.jsonl: no such file"),
+        (
+            ("score", "--data", "{}/data", "--predictions", "{}/none.jsonl"),
+            "none.jsonl: no such file; write it with `crop-reasoning predict`",
+        ),
+        (("predict", "--data", "{}/data", "--run", "nope/dpo", "--out", "{}/p"), "nope/dpo: no such run folder"),
+        (("evaluate", "--data", "{}/data", "--run", "nope/dpo"), "nope/dpo: no such run folder"),
+        (("crop", "{}/a.jpg", "--run", "nope/dpo"), "nope/dpo: no such run folder"),
+        (("chat", "{}/a.jpg", "--run", "nope/dpo"), "nope/dpo: no such run folder"),
+        (("serve", "--run", "nope/dpo"), "nope/dpo: no such run folder"),
         (
             ("predict", "--data", "{}/data", "--baseline", "whole_image", "--out", "{}/p.jsonl"),
             "no record of split 'test'",

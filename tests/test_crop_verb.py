@@ -216,7 +216,7 @@ def test_json_is_one_document_with_everything(endpoint: list[str], tmp_path: Pat
     source = save(tmp_path / "a.jpg")
     result = run("crop", source, tmp_path / "missing.jpg", "--json", *endpoint)
     value = json.loads(result.stdout)
-    assert (result.exit_code, value["ok"], value["failed"]) == (3, 1, 1)
+    assert (result.exit_code, value["ok"], value["fallback"], value["failed"]) == (3, 1, 0, 1)
     done, failed = value["photos"]
     assert (done["photo"], done["output"]) == (str(source), str(tmp_path / "a.crop.jpg"))
     assert done["crop"]["box_px"] == list(to_xyxy_px(CROP, WH))
@@ -230,6 +230,16 @@ def test_an_unparsable_answer_is_said_and_counts_as_done(tmp_path: Path) -> None
     assert result.exit_code == 0
     assert "could not be read (no_decision" in result.stdout
     assert "the guard took the whole photo" in result.stdout
+
+
+def test_answers_without_a_box_of_the_model_are_counted_apart(tmp_path: Path) -> None:
+    photos = [save(tmp_path / "a.jpg"), save(tmp_path / "b.jpg"), tmp_path / "missing.jpg"]
+    with server(ScriptedEngine("no idea")) as url:
+        served = ("--base-url", url, "--name", "fake", "--force")
+        told = run("crop", *photos, *served).stdout
+        value = json.loads(run("crop", *photos, *served, "--json").stdout)
+    assert "2 ok, 2 of them without a readable answer of the model, 1 failed" in told
+    assert (value["ok"], value["fallback"], value["failed"]) == (2, 2, 1)
 
 
 def test_a_command_line_that_cannot_be_meant_is_refused(tmp_path: Path) -> None:
@@ -270,6 +280,20 @@ def test_a_line_that_cannot_be_followed_loses_nothing(endpoint: list[str], tmp_p
     with Image.open(tmp_path / "b.jpg") as cropped:
         x1, y1, x2, y2 = to_xyxy_px(CROP, WH)
         assert cropped.size == (x2 - x1, y2 - y1)
+
+
+def test_save_advises_only_what_chat_has(endpoint: list[str], tmp_path: Path) -> None:
+    source = save(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_text("precious")
+    (tmp_path / "file").write_text("")
+    lines = [f"/save {tmp_path / 'b.jpg'}", f"/save {tmp_path / 'file' / 'c.jpg'}"]
+    result = run("chat", source, *endpoint, stdin="\n".join(lines))
+    assert result.exit_code == 3
+    assert "b.jpg: exists already; remove it, or name another file: /save FILE.jpg" in result.stdout
+    assert "cannot be written" in result.stdout
+    assert "--out" not in result.stdout
+    assert "--force" not in result.stdout
+    assert (tmp_path / "b.jpg").read_text() == "precious"
 
 
 def test_a_model_cannot_steer_the_terminal(tmp_path: Path) -> None:

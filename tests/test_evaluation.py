@@ -147,6 +147,7 @@ def test_evaluate_predicts_scores_and_measures_preference(
 ) -> None:
     monkeypatch.setattr("crop_reasoning.engines.open.open_engine", lambda model, base_url, name: TableEngine(data))
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
     args = ("evaluate", "--data", data, "--run", tmp_path / "run", "--pairs", "--limit", 4)
     code, stdout, problem = command(*args, "--json")
     assert (code, problem) == (0, None)
@@ -165,7 +166,7 @@ def test_ctrl_c_leaves_a_sentence_and_the_answers(data: Path, tmp_path: Path, mo
     engine.stop_after = 2
     monkeypatch.setattr("crop_reasoning.engines.open.open_engine", lambda model, base_url, name: engine)
     out = tmp_path / "p.jsonl"
-    _, _, problem = command("predict", "--data", data, "--model", "m", "--batch-size", 2, "--out", out)
+    _, _, problem = command("predict", "--data", data, "--model", "hub/m", "--batch-size", 2, "--out", out)
     assert isinstance(problem, CropReasoningError)
     assert "the same command continues it" in str(problem)
     assert len(read_predictions(out)[1]) == 2
@@ -176,6 +177,46 @@ def test_exactly_one_method_must_be_named(data: Path, tmp_path: Path, flags: tup
     _, _, problem = command("predict", "--data", data, "--out", tmp_path / "p.jsonl", *flags)
     assert isinstance(problem, RecipeError)
     assert "exactly one of --run, --model, --base-url, --baseline" in str(problem)
+
+
+def never_opened(*arguments: object) -> None:
+    raise AssertionError("the model was opened")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--against", "{}/nope.json"), "nope.json: no such report"),
+        (("--against", "{}/photos/records.jsonl"), "is no report.json"),
+        (("--against", "{}/others.json"), "the two files do not score the same images: 11 stand in one only"),
+        (("--split", "val"), "no record of split 'val'"),
+    ],
+    ids=lambda flags: " ".join(flags) if isinstance(flags, tuple) else "",
+)
+def test_evaluate_refuses_before_the_model_is_opened(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr("crop_reasoning.engines.open.open_engine", never_opened)
+    (tmp_path / "others.json").write_text(json.dumps({"outcomes": [{"record_id": "other", "iou": 0.5}]}))
+    words = [flag.format(tmp_path) for flag in flags]
+    _, _, problem = command("evaluate", "--data", data, "--model", "hub/m", "--out", tmp_path / "out", *words)
+    assert isinstance(problem, DataError)
+    assert said in str(problem)
+    assert not (tmp_path / "out").exists()
+
+
+def test_score_refuses_a_missing_report_before_it_scores(data: Path, tmp_path: Path) -> None:
+    missing = ("--predictions", tmp_path / "none.jsonl", "--against", tmp_path / "nope.json")
+    _, _, problem = command("score", "--data", data, *missing)
+    assert isinstance(problem, DataError)
+    assert "nope.json: no such report" in str(problem)
+
+
+def test_preference_is_not_asked_of_an_endpoint(data: Path, tmp_path: Path) -> None:
+    served = ("--base-url", "http://127.0.0.1:1/v1", "--name", "m", "--out", tmp_path / "out")
+    _, _, problem = command("evaluate", "--data", data, "--pairs", *served)
+    assert isinstance(problem, RecipeError)
+    assert "--pairs needs a local model" in str(problem)
 
 
 def test_an_empty_split_is_refused(data: Path, tmp_path: Path) -> None:

@@ -210,6 +210,16 @@ def test_other_routes_and_broken_bodies_answer_in_the_same_shape(served: openai.
     assert httpx.get(f"{root}/healthz").json() == {"status": "ok", "model": "fake", "waiting": 0}
 
 
+@pytest.mark.parametrize("body", [b"{", b'{"model": "fake", "messages": [', b"model=fake"])
+def test_a_body_that_is_no_json_gets_a_clear_sentence(served: openai.OpenAI, body: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    reply = httpx.post(f"{served.base_url}chat/completions", content=body, headers=headers)
+    error = reply.json()["error"]
+    assert reply.status_code == 400
+    assert re.fullmatch(r"the body is not JSON \(.+ at character \d+\); send one JSON object", error["message"])
+    assert (error["param"], error["code"]) == (None, "invalid_request")
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_above_the_limit_is_refused(chunked: bool) -> None:
     body = json.dumps({"model": "fake", "messages": [first_turn("x" * 100)]}).encode()

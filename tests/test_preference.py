@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from crop_reasoning.errors import RecipeError
-from crop_reasoning.evaluation.preference import PairOutcome, is_equal_size, preference_accuracy, summarize
+from crop_reasoning.evaluation.preference import (
+    PairOutcome,
+    decided_box,
+    decision_prefix,
+    is_equal_size,
+    preference_accuracy,
+    summarize,
+)
 from crop_reasoning.evaluation.statistics import Interval
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import plan_image
-from crop_reasoning.reasoning.rationale import DECISION_OPENING, render_box
+from crop_reasoning.reasoning.rationale import DECISION_OPENING, render, render_box
 from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import Pair
 from tests.answers import N_TEST, TableEngine, make_data
@@ -27,7 +34,7 @@ def test_preference_compares_both_boxes_after_one_prefix_that_holds_them(data: P
     chosen_boxes = set()
     for pair, *_ in read_pair_rationales(data, "test"):
         plan = plan_image(engine.records[pair.record_id].image.wh, engine.budget)
-        chosen_boxes.add((pair.record_id, render_box(pair.chosen, engine.family.codec, plan)))
+        chosen_boxes.add((pair.record_id, render_box(pair.chosen, engine.family.codec, plan) + ',"'))
     texts = {text for _, text in chosen_boxes}
     engine.likelihood = lambda text: -1.0 if text in texts else -3.0
     found = preference_accuracy(engine, data, "test", batch_size=3)
@@ -42,6 +49,24 @@ def test_preference_compares_both_boxes_after_one_prefix_that_holds_them(data: P
         plan = plan_image(record.image.wh, engine.budget)
         for crop in record.crops:  # both crops of the pair stand among the proposals
             assert render_box(crop.box, engine.family.codec, plan) in request.prefix
+
+
+def test_the_scored_tokens_are_those_of_the_trained_text(data: Path) -> None:
+    """A lone `]` is another token than the `],"` that stands there in a whole answer."""
+    from tests.tiny import build_tokenizer
+
+    tokenizer, engine = build_tokenizer(), TableEngine(data)
+
+    def tokens(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False).input_ids
+
+    for pair, *answers in read_pair_rationales(data, "test"):
+        plan = plan_image(engine.records[pair.record_id].image.wh, engine.budget)
+        for rationale in answers:
+            whole = render(rationale, engine.family.codec, plan)
+            scored = tokens(decision_prefix(whole) + decided_box(whole))
+            assert scored == tokens(whole)[: len(scored)]
+    assert len(tokens('],"')) == 1
 
 
 def test_preference_ties_count_half(data: Path) -> None:

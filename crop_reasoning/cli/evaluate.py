@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crop_reasoning.cli.options import BaseUrl, Model, Name, Run
+from crop_reasoning.cli.options import BaseUrl, Model, Name, Run, model_source
 
 if TYPE_CHECKING:
     from crop_reasoning.engines.base import Engine
     from crop_reasoning.evaluation.preference import Preference
     from crop_reasoning.evaluation.score import Report
 
+
+class SplitName(StrEnum):
+    """The splits of a data set."""
+
+    train = "train"
+    val = "val"
+    test = "test"
+
+
 Data = Annotated[Path, typer.Option("--data", help="A built data set (the folder that holds records.jsonl).")]
-Split = Annotated[str, typer.Option("--split", help="train, val or test.")]
+Split = Annotated[SplitName, typer.Option("--split", help="The part of the data.")]
 Baseline = Annotated[
     str | None, typer.Option("--baseline", help="whole_image, center_crop:0.9 or best_constant (fitted on train).")
 ]
@@ -31,7 +41,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 def predict(
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="The prediction file; an unfinished one is continued.")],
-    split: Split = "test",
+    split: Split = SplitName.test,
     run: Run = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -47,7 +57,7 @@ def predict(
 
     Example: crop-reasoning predict --data data/fcdb --run runs/sft --out runs/sft/eval/fcdb.jsonl
     """
-    _, new = _predict(data, out, split, run, model, base_url, name, baseline, limit, batch_size)
+    _, new = _predict(data, out, split.value, run, model, base_url, name, baseline, limit, batch_size)
     if as_json:
         typer.echo(json.dumps({"predictions": str(out), "new": new}))
     else:
@@ -69,6 +79,10 @@ def score(
 
     Example: crop-reasoning score --data data/fcdb --predictions runs/sft/eval/fcdb.jsonl
     """
+    from crop_reasoning.evaluation.score import read_outcomes
+
+    if against is not None:
+        read_outcomes(against)  # a wrong path is refused before anything is scored
     _report(data, predictions, out or predictions.with_suffix(""), against, None, as_json)
 
 
@@ -77,7 +91,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", help="The report's folder; by default RUN/eval/<data>-<split>.")
     ] = None,
-    split: Split = "test",
+    split: Split = SplitName.test,
     run: Run = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -99,21 +113,33 @@ def evaluate(
 
     if out is None and run is None:
         raise RecipeError("evaluate: --out is needed without --run; say where the report shall go")
-    if pairs and baseline is not None:
-        raise RecipeError("evaluate: --pairs needs a model that can score text; a baseline has none")
-    folder = out or Path(str(run)) / "eval" / f"{data.resolve().name}-{split}"
+    if pairs and (baseline is not None or base_url is not None):
+        raise RecipeError("evaluate: --pairs needs a local model, which can score text; give --run or --model")
+    if against is not None:
+        _require_comparable(against, data, split.value, limit)
+    folder = out or Path(str(run)) / "eval" / f"{data.resolve().name}-{split.value}"
     predictions = folder / "predictions.jsonl"
-    engine, _ = _predict(data, predictions, split, run, model, base_url, name, baseline, limit, batch_size)
+    engine, _ = _predict(data, predictions, split.value, run, model, base_url, name, baseline, limit, batch_size)
     preference = None
     if pairs and engine is not None:
         from crop_reasoning.evaluation.preference import preference_accuracy
 
-        preference = preference_accuracy(engine, data, split, limit=limit)
+        preference = preference_accuracy(engine, data, split.value, limit=limit)
     _report(data, predictions, folder, against, preference, as_json)
     if run is not None and out is None and (run / "recipe.yaml").is_file():
         from crop_reasoning.training.card import write_card
 
         write_card(run)  # it quotes the reports that lie in the run
+
+
+def _require_comparable(against: Path, data: Path, split: str, limit: int | None) -> None:
+    """Refuse a report that scores other images before the model's time is spent."""
+    from crop_reasoning.evaluation.predictions import select_records
+    from crop_reasoning.evaluation.score import read_outcomes
+    from crop_reasoning.evaluation.statistics import paired_difference
+
+    scored = {record.id: 0.0 for record in select_records(data, split, limit) if record.crops}
+    paired_difference(scored, read_outcomes(against))
 
 
 def _predict(
@@ -131,7 +157,7 @@ def _predict(
     """Open what was asked for and predict; the engine (None for a baseline) and the number of new answers."""
     from crop_reasoning.errors import Interrupted, RecipeError
     from crop_reasoning.evaluation import predict as predicting
-    from crop_reasoning.evaluation.predictions import fingerprint
+    from crop_reasoning.evaluation.predictions import select_records, weights_of
     from crop_reasoning.methods.baselines import baseline as baseline_box
     from crop_reasoning.records import read_records
 
@@ -145,9 +171,10 @@ def _predict(
             return None, predicting.predict_constant(box, baseline, data, split, out, limit=limit)
         from crop_reasoning.engines.open import open_engine
 
-        source = str(run or model or "") or None
+        source = model_source(run, model)
+        select_records(data, split, limit)  # data that cannot be asked about is refused before the weights are loaded
+        weights = weights_of(source) if source else ""
         engine = open_engine(source, base_url, name)
-        weights = fingerprint(Path(source)) if source and Path(source).is_dir() else ""
         return engine, predicting.predict(engine, data, split, out, limit=limit, batch_size=batch_size, weights=weights)
     except KeyboardInterrupt:
         raise Interrupted(f"{out}: stopped by hand; what was answered is kept, the same command continues it") from None

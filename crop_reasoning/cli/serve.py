@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crop_reasoning.cli.options import BaseUrl, Model, Name, Run
+from crop_reasoning.cli.options import BaseUrl, Model, Name, Run, model_source
 
 if TYPE_CHECKING:
-    from crop_reasoning.engines.base import Engine
     from crop_reasoning.serving.batch import Outcome
 
 Ratio = Annotated[str | None, typer.Option("--aspect", help="Exact ratio of the crop, width:height, such as 4:5.")]
@@ -35,30 +34,36 @@ def crop(
 ) -> None:
     """Crop photos: writes NAME.crop.jpg and says why, and who produced the box.
 
-    A photo that fails is named with its reason, the others are done; the exit code is then 3.
+    A photo that fails is named with its reason, the others are done; the exit code is then 3. A crop that is not the
+    model's, because its answer could not be read, counts as ok and is told apart.
 
     Example: crop-reasoning crop photo.jpg --run runs/nano/dpo --aspect 4:5
     """
+    from crop_reasoning.engines.open import open_engine
     from crop_reasoning.errors import EXIT_DATA
     from crop_reasoning.log import progress
+    from crop_reasoning.serving.answer import FALLBACK
     from crop_reasoning.serving.batch import crop_photos, find_photos
     from crop_reasoning.serving.wishes import parse_aspect
 
+    source = model_source(run, model)
     ratio = parse_aspect(aspect) if aspect else None
     found = find_photos(photos)
-    engine = _engine(run, model, base_url, name)
+    engine = open_engine(source, base_url, name)
     outcomes = []
     for outcome in progress(crop_photos(engine, found, ratio, out, force=force), "crop", len(found)):
         outcomes.append(outcome)
         if not as_json:
             typer.echo(_told(outcome))
     failed = [outcome for outcome in outcomes if outcome.problem]
+    unread = sum(outcome.answer.status == FALLBACK for outcome in outcomes if outcome.answer)
     if as_json:
         photos_json = [_json(outcome) for outcome in outcomes]
-        counts = {"ok": len(outcomes) - len(failed), "failed": len(failed)}
+        counts = {"ok": len(outcomes) - len(failed), FALLBACK: unread, "failed": len(failed)}
         typer.echo(json.dumps({"photos": photos_json, **counts}, ensure_ascii=False))
     else:
-        typer.echo(f"{len(outcomes) - len(failed)} ok, {len(failed)} failed")
+        without = f"{unread} of them without a readable answer of the model, " if unread else ""
+        typer.echo(f"{len(outcomes) - len(failed)} ok, {without}{len(failed)} failed")
         for outcome in failed:
             typer.echo(f"  {outcome.photo}: {outcome.problem}")
     if failed:
@@ -82,6 +87,7 @@ def chat(
     from rich.console import Console
     from rich.text import Text
 
+    from crop_reasoning.engines.open import open_engine
     from crop_reasoning.errors import EXIT_DATA
     from crop_reasoning.serving.terminal import HELP, converse
     from crop_reasoning.serving.wishes import parse_aspect
@@ -98,8 +104,9 @@ def chat(
         writing = pieces
         console.print(Text(text, styles[style]), end="" if pieces else "\n", soft_wrap=True)
 
+    source = model_source(run, model)
     ratio = parse_aspect(aspect) if aspect else None
-    engine = _engine(run, model, base_url, name)
+    engine = open_engine(source, base_url, name)
     interactive = sys.stdin.isatty()
     if interactive:
         console.print(HELP, style="italic")
@@ -124,9 +131,11 @@ def serve(
     """
     import socket
 
+    from crop_reasoning.engines.open import open_engine
     from crop_reasoning.errors import EnvironmentProblem
     from crop_reasoning.log import say
 
+    source = model_source(run, model)
     try:
         import uvicorn
 
@@ -140,22 +149,13 @@ def serve(
             f"{host}:{port}: cannot listen there ({problem.strerror}); choose another --port"
         ) from None
     with listener:
-        engine = _engine(run, model, base_url, name)
+        engine = open_engine(source, base_url, name)
         if host not in ("127.0.0.1", "localhost"):
             say(f"{host}: the server has no key; whoever reaches this address can use it")
         say(f"{engine.name}: http://{host}:{listener.getsockname()[1]}/v1 (Ctrl-C stops)")
         config = uvicorn.Config(create_app(engine), log_level="warning", timeout_graceful_shutdown=10)
         with suppress(KeyboardInterrupt):  # which uvicorn raises again after it has stopped in good order
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def _engine(run: Path | None, model: str | None, base_url: str | None, name: str | None) -> Engine:
-    from crop_reasoning.engines.open import open_engine
-    from crop_reasoning.errors import RecipeError
-
-    if run is not None and model is not None:
-        raise RecipeError("got --run and --model, expected one of them")
-    return open_engine(str(run) if run is not None else model, base_url, name)
 
 
 def _typed() -> Iterator[str]:

@@ -55,6 +55,7 @@ def train(
     path = resolve_path(recipe)
     loaded = load_recipe(path, overrides)
     if accelerate:
+        run.require_one_process(loaded, several=accelerate is not Accelerate.single)
         flags = [flag for flag, given in (("--resume", resume), ("--dry-run", dry_run), ("--json", as_json)) if given]
         changes = [part for override in overrides for part in ("--set", override)]
         launch.launch(accelerate.value, ["train", str(path), *flags, *changes])

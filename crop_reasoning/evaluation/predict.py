@@ -16,7 +16,7 @@ from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.evaluation import predictions as files
 from crop_reasoning.evaluation.predictions import Header, Prediction
 from crop_reasoning.geometry import Box
-from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
+from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan, sha256_of
 from crop_reasoning.log import progress, say
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.reasoning.prompts import prompt_for
@@ -39,8 +39,9 @@ def predict(
 ) -> int:
     """Ask `engine` for one greedy answer an image of `folder`'s split and append them to `out`; how many were new.
 
-    Continues a file of the same header. An image that cannot be read is answered with `finish_reason` `image` and its
-    reason, and said aloud. Batches keep file order; each is on disk before the next one starts.
+    Continues a file of the same header; errors as in `predictions.writing`. An image that cannot be read, or is not the
+    recorded one, is answered with `finish_reason` `image` and its reason, and said aloud. Batches keep file order; each
+    is on disk before the next one starts.
     """
     if batch_size < 1:
         raise RecipeError(f"batch size {batch_size}: expected at least 1")
@@ -59,12 +60,12 @@ def predict(
         budget=engine.budget,
         versions=files.versions(*ENGINE_PACKAGES),
     )
-    done = files.resume(out, header)
-    left = [record for record in records if record.id not in done]
-    if done:
-        say(f"{out}: {len(done)} of {len(records)} are already answered, {len(left)} to go")
-    for _ in progress(_answer(engine, folder, left, out, batch_size), f"predict {engine.name}", len(left)):
-        pass
+    with files.writing(out, header) as done:
+        left = [record for record in records if record.id not in done]
+        if done:
+            say(f"{out}: {len(done)} of {len(records)} are already answered, {len(left)} to go")
+        for _ in progress(_answer(engine, folder, left, out, batch_size), f"predict {engine.name}", len(left)):
+            pass
     return len(left)
 
 
@@ -80,16 +81,16 @@ def predict_constant(box: Box, name: str, folder: Path, split: str, out: Path, *
         n=len(records),
         versions=files.versions(),
     )
-    done = files.resume(out, header)
-    left = [record for record in records if record.id not in done]
-    files.append(out, [Prediction(record.id, box=box) for record in left])
+    with files.writing(out, header) as done:
+        left = [record for record in records if record.id not in done]
+        files.append(out, [Prediction(record.id, box=box) for record in left])
     return len(left)
 
 
 def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
     """The request that asks `engine` for a crop of a record's photo.
 
-    `DataError` if the photo cannot be read, has an aspect no model of the line takes, or is not of the recorded size.
+    `DataError` if the photo cannot be read, has an aspect no model of the line takes, or is not the recorded one.
     """
     image, plan = seen_image(record, folder, engine)
     text = prompt_for(record, engine.prompt_id, engine.family.codec, plan)
@@ -98,11 +99,17 @@ def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
 
 def seen_image(record: CropRecord, folder: Path, engine: Engine) -> tuple[Image.Image, ImagePlan]:
     """A record's photo as the engine sees it, with its plan; errors as in `request_for`."""
-    image = load_upright(folder / record.image.path)
+    path = folder / record.image.path
+    image = load_upright(path)
     if image.size != record.image.wh:
         raise DataError(
-            f"{folder / record.image.path}: is {image.width}x{image.height} px, the record says "
-            f"{record.image.wh[0]}x{record.image.wh[1]}; the file was changed, build the data set anew"
+            f"{path}: is {image.width}x{image.height} px, the record says {record.image.wh[0]}x{record.image.wh[1]}; "
+            "the file was changed, build the data set anew"
+        )
+    if (found := sha256_of(path)) != record.image.sha256:
+        raise DataError(
+            f"{path}: has sha256 {found[:12]}…, the record says {record.image.sha256[:12]}…; "
+            "the file was changed, build the data set anew"
         )
     plan = plan_image(image.size, engine.budget)
     return resize_to_plan(image, plan), plan

@@ -1,14 +1,17 @@
 """The prediction file: a header line that says what was run on what, then one JSON line an image, append-only.
 
-This module owns the file's form, how it grows and how a killed run continues it. It must not know engines or metrics.
+This module owns the file's form, who may write it, how it grows and how a killed run continues it. It must not know
+engines or metrics.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +22,7 @@ from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan, VisionBudget, plan_image, sha256_of
 from crop_reasoning.models.families import family_named
+from crop_reasoning.models.loading import resolve
 from crop_reasoning.reasoning.rationale import Parsed, ParseFailure, parse
 from crop_reasoning.records import CropRecord, read_jsonl, read_records, to_json
 
@@ -32,7 +36,7 @@ _MIB = 1 << 20
 class Header:
     """What a prediction file holds: everything that must be equal for two runs to write into one file.
 
-    `weights` is the fingerprint of a local model; `budget` (with the family's name), `prompt_id`, `grammar` and
+    `weights` is what `weights_of` says of a local model; `budget` (with the family's name), `prompt_id`, `grammar` and
     `max_new_tokens` are None for a baseline, whose boxes need no reading. `n` counts the records asked for.
     """
 
@@ -96,51 +100,51 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def fingerprint(folder: Path) -> str:
-    """A sha256 over name, size, first and last MiB of each weight file under a folder, checkpoints aside.
+def weights_of(source: str) -> str:
+    """A fingerprint of every weight file that a run, model or adapter folder stands for: adapter and base.
 
-    Cheap for large models, and enough to notice that a run was trained anew under the same name.
+    "" for a hub id; of an adapter on a hub id it covers the adapter and that id. Where the folders lie does not count.
+    `ModelError` as in `resolve`.
     """
+    found = resolve(source)
+    if found.adapter is None and not Path(found.base).is_dir():
+        return ""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.safetensors")):
-        if "checkpoints" in path.relative_to(folder).parts:
-            continue
-        size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(_MIB))
-            file.seek(max(0, size - _MIB))
-            digest.update(file.read(_MIB))
+    for role, place in (("adapter", found.adapter), ("base", found.base)):
+        if place is not None:
+            local = Path(place).is_dir()
+            digest.update(f"{role} {_fingerprint(Path(place)) if local else place}\n".encode())
     return digest.hexdigest()
 
 
-def resume(path: Path, header: Header) -> set[str]:
-    """Make `path` ready to be continued; the ids it already answers.
+@contextmanager
+def writing(path: Path, header: Header) -> Iterator[set[str]]:
+    """Hold a prediction file for this process, ready to be continued; yields the ids it already answers.
 
-    A new file gets its header. A torn last line (a killed run) is cut off, to be done again. `DataError` if
-    the file was written under another header, naming what differs.
+    A new file gets its header. A torn last line (a killed run) is cut off, to be done again. `EnvironmentProblem` while
+    another process holds the file; `DataError`, and the file left as it is, if it is no prediction file or was written
+    under another header, naming what differs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _cut_torn_line(path)
-    if not path.is_file() or path.stat().st_size == 0:
-        _append_lines(path, [header])
-        return set()
-    old, predictions = read_predictions(path)
-    before, now = to_json(old), to_json(header)
-    differing = [key for key in now if before[key] != now[key]]
-    if differing:
-        listed = "; ".join(f"{key} was {before[key]!r}, is now {now[key]!r}" for key in differing)
-        raise DataError(f"{path}: was written by another run ({listed}); write to another file or delete this one")
-    return {prediction.record_id for prediction in predictions}
+    with path.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it when its holder dies
+        except BlockingIOError:
+            raise EnvironmentProblem(
+                f"{path}: another process is writing this file; wait for it, or choose another --out"
+            ) from None
+        yield _resume(path, header)
 
 
 def append(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Add one batch and see it onto the disk: a killed run loses the batch it was at, no more."""
+    """Add one batch to a file held by `writing`, onto the disk: a killed run loses the batch it was at, no more."""
     _append_lines(path, predictions)
 
 
 def read_predictions(path: Path) -> tuple[Header, list[Prediction]]:
     """The header and the predictions of a file; `DataError` names a broken line, a foreign file, a double id."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; write it with `crop-reasoning predict`")
     lines = read_jsonl(path)
     head = next(lines, {})
     if head.get("format") != FORMAT:
@@ -148,9 +152,8 @@ def read_predictions(path: Path) -> tuple[Header, list[Prediction]]:
             f"{path}: is no prediction file (its first line has format {head.get('format')!r}, expected {FORMAT!r}); "
             "write one with `crop-reasoning predict`"
         )
+    header = _header_from_json(head, path)
     try:
-        budget = VisionBudget(**head.pop("budget")) if head["budget"] else head.pop("budget")
-        header = Header(budget=budget, **head)
         predictions = [_prediction_from_json(value) for value in lines]
     except (KeyError, TypeError) as problem:
         raise DataError(f"{path}: a line lacks or misnames a field ({problem}); predict anew") from None
@@ -175,6 +178,61 @@ def read_answer(prediction: Prediction, record: CropRecord, header: Header) -> P
     return parse(prediction.text, header.codec, plan, cut=prediction.finish_reason == "length")
 
 
+def _fingerprint(folder: Path) -> str:
+    """A sha256 over name, size, first and last MiB of each weight file in a folder.
+
+    Cheap for large models, and enough to notice that one was trained anew under the same name.
+    """
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_MIB))
+            file.seek(max(0, size - _MIB))
+            digest.update(file.read(_MIB))
+    return digest.hexdigest()
+
+
+def _resume(path: Path, header: Header) -> set[str]:
+    """Begin or continue the held file; the ids it answers. Nothing is cut before the file is known to be ours."""
+    with path.open("rb") as file:
+        first = file.readline(_MIB)
+    if not first.endswith(b"\n") and _line(header).startswith(first):
+        os.truncate(path, 0)  # new, empty, or of a run that was killed while it wrote this very header
+        _append_lines(path, [header])
+        return set()
+    before, now = to_json(_header_in(first, path)), to_json(header)
+    differing = [key for key in now if before[key] != now[key]]
+    if differing:
+        listed = "; ".join(f"{key} was {before[key]!r}, is now {now[key]!r}" for key in differing)
+        raise DataError(f"{path}: was written by another run ({listed}); write to another file or delete this one")
+    _cut_torn_line(path)
+    return {prediction.record_id for prediction in read_predictions(path)[1]}
+
+
+def _header_in(first: bytes, path: Path) -> Header:
+    """The header that a first line holds; `DataError` if this is somebody else's file."""
+    try:
+        head = json.loads(first)
+    except (ValueError, RecursionError):
+        head = None
+    if not isinstance(head, dict) or head.get("format") != FORMAT or not first.endswith(b"\n"):
+        raise DataError(
+            f"{path}: exists and is no prediction file (its first line is no header of format {FORMAT!r}); "
+            "it was left as it is, write to another file or delete this one"
+        )
+    return _header_from_json(head, path)
+
+
+def _header_from_json(head: dict[str, Any], path: Path) -> Header:
+    try:
+        budget = VisionBudget(**head["budget"]) if head["budget"] else None
+        return Header(**head | {"budget": budget})
+    except (KeyError, TypeError) as problem:
+        raise DataError(f"{path}: its header lacks or misnames a field ({problem}); predict anew") from None
+
+
 def _prediction_from_json(value: dict[str, Any]) -> Prediction:
     box = value.pop("box")
     return Prediction(box=Box(*box) if box else None, **value)
@@ -182,25 +240,25 @@ def _prediction_from_json(value: dict[str, Any]) -> Prediction:
 
 def _cut_torn_line(path: Path) -> None:
     """Cut a last line that lacks its end or is no JSON: what a killed run or a full disk leaves behind."""
-    if not path.is_file():
-        return
     content = path.read_bytes()
     end = content.rfind(b"\n") + 1
     last = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
     try:
-        json.loads(content[last:end] or b"{}")
+        json.loads(content[last:end])
     except ValueError:
         end = last
     if end < len(content):
-        with path.open("r+b") as file:
-            file.truncate(end)
+        os.truncate(path, end)
+
+
+def _line(item: Header | Prediction) -> bytes:
+    return (json.dumps(to_json(item), ensure_ascii=False) + "\n").encode()
 
 
 def _append_lines(path: Path, items: Sequence[Header] | Sequence[Prediction]) -> None:
-    text = "".join(json.dumps(to_json(item), ensure_ascii=False) + "\n" for item in items)
     try:
         with path.open("ab") as file:
-            file.write(text.encode())
+            file.write(b"".join(map(_line, items)))
             file.flush()
             os.fsync(file.fileno())
     except OSError as problem:

@@ -1,8 +1,9 @@
 """Whether a model prefers the crops that people prefer: the log-probability of box tokens after one shared prefix.
 
 For each held-out pair the same analysis and the same proposals, which hold both crops, stand before the decision; then
-the tokens of either box are scored. Order, words and style are equal on both sides. The number of tokens is not where a
-tokenizer spells digits (a box near the upper left is shorter), so a figure is read beside that of the model's own base.
+the tokens of either box are scored, with the `],"` that ends it: in trained text that is one token, of which a lone `]`
+is none. Order, words and style are equal on both sides. The number of tokens is not where a tokenizer spells digits (a
+box near the upper left is shorter), so a figure is read beside that of the model's own base.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from crop_reasoning.evaluation.predictions import select_records
 from crop_reasoning.evaluation.statistics import Interval, bootstrap_mean
 from crop_reasoning.images import plan_image
 from crop_reasoning.log import progress, say
-from crop_reasoning.reasoning.rationale import DECISION_OPENING, Rationale, render, render_box
+from crop_reasoning.reasoning.rationale import DECISION_OPENING, Rationale, render
 from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import CropRecord, Pair
 
@@ -128,6 +129,16 @@ def decision_prefix(text: str) -> str:
     return text[: text.rindex(DECISION_OPENING) + len(DECISION_OPENING)]
 
 
+def decided_box(text: str) -> str:
+    """The box of an answer's decision as it stands there, up to the start of the word why, so in whole tokens.
+
+    >>> decided_box('<proposals>\\n</proposals>\\n<decision>\\n{"box":[0,0,9,9],"why":""}\\n</decision>')
+    '[0,0,9,9],"'
+    """
+    start = len(decision_prefix(text))
+    return text[start : text.index("why", start)]
+
+
 def is_equal_size(pair: Pair) -> bool:
     """Whether the areas of a pair differ by at most `EQUAL_SIZE` of the larger one."""
     areas = (pair.chosen.area, pair.rejected.area)
@@ -147,16 +158,18 @@ def _score_batch(
         if asked is None:
             continue
         codec, plan = engine.family.codec, plan_image(record.image.wh, engine.budget)
-        requests.append(replace(asked, prefix=decision_prefix(render(rationale, codec, plan))))
-        continuations.append([render_box(box, codec, plan) for box in (pair.chosen, pair.rejected)])
+        decisions = (replace(rationale.decision, box=box) for box in (pair.chosen, pair.rejected))
+        texts = [render(replace(rationale, decision=decision), codec, plan) for decision in decisions]
+        requests.append(replace(asked, prefix=decision_prefix(texts[0])))
+        continuations.append([decided_box(text) for text in texts])
     likelihoods = iter(engine.score_continuations(requests, continuations) if requests else [])
-    texts = iter(continuations)
+    boxes = iter(continuations)
     outcomes = []
     for pair, _ in batch:
         margin = None
         if photos[pair.record_id] is not None:
             chosen, rejected = next(likelihoods)
-            first, second = next(texts)
+            first, second = next(boxes)
             margin = 0.0 if first == second else chosen - rejected
         outcomes.append(PairOutcome(pair.record_id, margin, is_equal_size(pair)))
     return outcomes

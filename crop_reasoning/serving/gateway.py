@@ -147,6 +147,12 @@ def _add_error_handlers(app: FastAPI, max_body_bytes: int) -> None:
 
     async def invalid(_: Request, problem: Exception) -> Response:
         assert isinstance(problem, RequestValidationError)
+        torn = next((error for error in problem.errors() if error["type"] == "json_invalid"), None)
+        if torn is not None:
+            message = (
+                f"the body is not JSON ({torn['ctx']['error']} at character {torn['loc'][-1]}); send one JSON object"
+            )
+            return JSONResponse(error_body(message, _INVALID, None, "invalid_request"), 400)
         found = [(".".join(str(part) for part in error["loc"][1:]), error["msg"]) for error in problem.errors()]
         message = "; ".join(f"{where or 'body'}: {what}" for where, what in found)
         return JSONResponse(error_body(message, _INVALID, found[0][0] or None, "invalid_request"), 400)

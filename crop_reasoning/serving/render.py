@@ -95,7 +95,7 @@ def _write(image: Image.Image, out: Path, options: dict[str, bytes]) -> None:
         os.replace(partial, out)
     except OSError as problem:
         reason = problem.strerror or problem
-        raise EnvironmentProblem(f"{out}: cannot be written ({reason}); free space there or use --out") from None
+        raise EnvironmentProblem(f"{out}: cannot be written ({reason}); free space there or write elsewhere") from None
     finally:
         with suppress(OSError):
             partial.unlink()

@@ -60,5 +60,7 @@ def _save(photo: Path, words: str, answered: CropAnswer) -> str:
     out = Path(name.strip()) if name.strip() else output_for(photo, None)
     if out.suffix.lower() not in (".jpg", ".jpeg"):
         raise DataError(f"{out}: crops are saved as JPEG; expected a name that ends in .jpg")
+    if out.exists() and not (photo.exists() and out.samefile(photo)):
+        raise DataError(f"{out}: exists already; remove it, or name another file: /save FILE.jpg")
     lost = write_crop(photo, answered.box_px, out)
     return f"saved {out}" + "".join(f"; left out: {part}" for part in lost)
