@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def test_a_base_run_that_a_bad_photo_ended_starts_again_once_it_is_mended(place:
     whole = photo.read_bytes()
     photo.write_bytes(whole[:300])
     path = written(base_recipe(place, tmp_path / "run", "nano", data), tmp_path)
-    assert f"{photo}: cannot be decoded" in refused(3, "train", path)
+    assert f"1 of 6 photos cannot be used: {photo} (changed)" in refused(3, "train", path)
     photo.write_bytes(whole)
     assert call("train", path)[0] == 0
     assert len(losses(tmp_path / "run")) == 2
@@ -156,3 +158,48 @@ def test_a_torn_file_of_a_run_is_one_sentence(place: Path, tmp_path: Path, file:
     (run / file).write_text('{"base_model')
     Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
     assert said in refused(3, "crop", tmp_path / "a.png", "--run", run)
+
+
+def test_base_training_on_several_processes_is_refused_before_they_start(place: Path, tmp_path: Path) -> None:
+    path = written(base_recipe(place, tmp_path / "run", "nano"), tmp_path)
+    assert "method base trains in one process" in refused(2, "train", path, "--accelerate", "cpu")
+    assert not (tmp_path / "run").exists()
+
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None  # as if it were not installed
+from crop_reasoning import quickstart
+from crop_reasoning.cli.main import main
+quickstart.SCENES = {}  # they are drawn first, which takes a while and no model
+main()
+"""
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "peft"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("crop", "{0}/a.png", "--run", "{0}/run"),
+        ("predict", "--data", "{1}/data", "--split", "train", "--run", "{0}/run", "--out", "{0}/p.jsonl"),
+        ("train", "{0}/sft.yaml"),
+        ("train", "{0}/sft.yaml", "--accelerate", "cpu"),
+        ("quickstart", "--out", "{0}/quickstart"),
+    ],
+    ids=" ".join,
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    place: Path, tmp_path: Path, words: tuple[str, ...], package: str
+) -> None:
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    (tmp_path / "run").symlink_to(place / "qwen3_vl")
+    written(recipe(place, tmp_path / "sft"), tmp_path)
+    command = [sys.executable, "-c", WITHOUT, package, *(word.format(tmp_path, place) for word in words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (
+        f"needs {package}, not installed here; in the project's folder run: pip install -c constraints" in done.stderr
+    )
+    assert '-e ".[train]"' in done.stderr
+    assert not (tmp_path / "sft").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from crop_reasoning.codecs import thousandths
-from crop_reasoning.errors import CropReasoningError, Interrupted, RecipeError
+from crop_reasoning.errors import CropReasoningError, DataError, EnvironmentProblem, Interrupted, RecipeError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.models import nano
@@ -25,8 +26,9 @@ from crop_reasoning.models.processors import load_processor, vision_budget
 from crop_reasoning.records import CropRecord, ScoredCrop, read_records, write_jsonl
 from crop_reasoning.training import base, run_folder
 from crop_reasoning.training.base_batches import collate, draw_batch, load_photos
-from crop_reasoning.training.base_losses import IGNORED, answer_loss, grounding_loss, integer_tokens, overlap
+from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens, overlap
 from crop_reasoning.training.base_tasks import TASKS, base_task, corpus, mirrored
+from crop_reasoning.training.batches import IGNORED
 from crop_reasoning.training.recipe import Recipe
 from crop_reasoning.training.run import train
 from data_builders import toy
@@ -136,10 +138,12 @@ def test_a_mirror_changes_sides_and_level_lines_still_run_from_left_to_right(pla
                 {"name": "horizontal", "line": [0.0, 0.6, 0.75, 0.6]},
                 {"name": "diagonal", "line": [0.25, 1.0, 0.5, 0.25]},
                 {"name": "center", "point": [0.25, 0.5]},
+                {"name": "pattern", "box": [0.25, 0.0, 0.5, 0.5]},
             ]
         },
     )
     seen = mirrored(record)
+    assert seen.scene["elements"][0]["box"] == [0.5, 0.0, 0.75, 0.5]
     assert seen.subject is not None
     assert seen.subject.xyxy == pytest.approx((0.6, 0.2, 0.9, 0.5))
     lines = {element["name"]: element.get("line", element.get("point")) for element in seen.scene["elements"]}
@@ -292,25 +296,42 @@ def test_a_base_run_leaves_a_model_that_learnt_and_no_checkpoint(place):
     assert all(not torch.equal(before[key], after[key]) for key in before if "q_proj" in key)
 
 
+def from_scratch(place: Path, output: Path) -> Recipe:
+    """The same run, begun with a nano that it builds itself."""
+    wanted = base_recipe(place, output)
+    return wanted.model_copy(update={"model": wanted.model.model_copy(update={"base": base.NANO})})
+
+
 def test_the_name_nano_builds_one_that_speaks_the_datas_words(place, tmp_path):
-    wanted = base_recipe(place, tmp_path)
-    wanted = wanted.model_copy(update={"model": wanted.model.model_copy(update={"base": base.NANO})})
-    steps, _ = base.train_base(wanted, tmp_path, stopped=lambda: True)
-    assert steps == 1
-    built = tmp_path / "untrained" / "model.safetensors"
-    before = built.stat().st_mtime_ns
-    assert base.train_base(wanted, tmp_path, resume=True, stopped=lambda: True)[0] == 2
-    assert built.stat().st_mtime_ns == before  # a resumed run goes on with the same tokenizer
+    wanted = from_scratch(place, tmp_path / "run")
+    train(wanted, dry_run=True)
+    built = tmp_path / "run" / "untrained" / "model.safetensors"
     assert built.read_bytes() == (place / "nano" / "model.safetensors").read_bytes()
+    before = built.stat().st_mtime_ns
+    assert train(wanted, resume=True).steps == STEPS
+    assert built.stat().st_mtime_ns == before  # a resumed run goes on with the same tokenizer
+    assert losses(tmp_path / "run") == losses(place / "straight")
+
+
+@pytest.mark.parametrize("torn", ["config.json", "tokenizer.json", "complete.json"])
+def test_a_run_killed_while_it_wrote_its_untrained_model_builds_it_anew(place, tmp_path, torn):
+    wanted = from_scratch(place, tmp_path / "run")
+    train(wanted, dry_run=True)
+    (tmp_path / "run" / "untrained" / torn).unlink()
+    start, _, _ = base.prepare(wanted, tmp_path / "run", resume=True)
+    assert run_folder.is_whole(Path(start))
+    assert (Path(start) / "model.safetensors").read_bytes() == (place / "nano" / "model.safetensors").read_bytes()
 
 
 def test_a_run_stopped_and_resumed_is_the_straight_one(place, tmp_path):
     wanted = base_recipe(place, tmp_path)
-    steps, _ = base.train_base(wanted, tmp_path, stopped=lambda: run_folder.steps_done(tmp_path) >= 3)
+    steps, _ = base.train_base(
+        wanted, tmp_path, str(place / "nano"), stopped=lambda: run_folder.steps_done(tmp_path) >= 3
+    )
     assert steps == 3
     assert (tmp_path / base.CHECKPOINT).is_file()
     assert not (tmp_path / "model").exists()
-    assert base.train_base(wanted, tmp_path, resume=True)[0] == STEPS
+    assert base.train_base(wanted, tmp_path, str(place / "nano"), resume=True)[0] == STEPS
     assert losses(tmp_path) == losses(place / "straight")
     assert same_weights(tmp_path, place / "straight")
 
@@ -324,10 +345,10 @@ def test_a_run_killed_between_checkpoints_goes_on_from_the_last_one(place, tmp_p
             raise SystemExit
 
     with pytest.raises(SystemExit):
-        base.train_base(wanted, tmp_path, stopped=die)
+        base.train_base(wanted, tmp_path, str(place / "nano"), stopped=die)
     with (tmp_path / run_folder.METRICS).open("a") as journal:
         journal.write('{"step": 6, "lo')
-    assert base.train_base(wanted, tmp_path, resume=True)[0] == STEPS
+    assert base.train_base(wanted, tmp_path, str(place / "nano"), resume=True)[0] == STEPS
     assert losses(tmp_path) == losses(place / "straight")
 
 
@@ -357,4 +378,68 @@ def test_a_loss_that_is_no_number_ends_the_run_in_a_sentence(place, tmp_path):
     with pytest.raises(
         CropReasoningError, match=r"the loss is (nan|inf), expected a number; lower optim\.learning_rate"
     ):
-        base.train_base(wild, tmp_path)
+        base.train_base(wild, tmp_path, str(place / "nano"))
+
+
+# --- before training
+
+
+def test_a_base_run_keeps_what_was_checked(place):
+    found = (place / "straight" / run_folder.PREFLIGHT).read_text()
+    assert "| photos | 12 files" in found
+    assert "all sha256 agree" in found
+    for check in ("versions", "model", "disk", "data"):
+        assert f"| {check} | " in found
+
+
+def test_photos_that_changed_since_their_records_end_a_base_run_before_it_begins(place, tmp_path):
+    data = Path(shutil.copytree(place / "data", tmp_path / "data"))
+    photos = [data / record.image.path for record in read_records(data)[:2]]
+    shutil.copy(photos[1], photos[0])  # a whole photo, and of the same size, but another one
+    with pytest.raises(DataError, match=rf"1 of 12 photos cannot be used: {photos[0]} \(changed\)"):
+        train(base_recipe(place, tmp_path / "run", data))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_base_run_on_an_empty_split_is_refused(place, tmp_path):
+    wanted = base_recipe(place, tmp_path / "run")
+    wanted = wanted.model_copy(update={"data": wanted.data.model_copy(update={"split": "val"})})
+    with pytest.raises(DataError, match="split val holds nothing to train base on"):
+        train(wanted)
+
+
+def test_a_base_run_that_would_fill_the_disk_is_refused(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(EnvironmentProblem, match="3 checkpoints need about"):
+        train(base_recipe(place, tmp_path / "run"))
+
+
+def test_several_processes_are_refused_before_base_training_writes_anything(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RecipeError, match="method base trains in one process, got several; leave --accelerate out"):
+        train(base_recipe(place, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_base_training_follows_the_recipes_pixel_budget(place, tmp_path):
+    wanted = base_recipe(place, tmp_path)
+    small = wanted.model_copy(update={"model": wanted.model.model_copy(update={"max_pixels": 10_000})})
+    base.train_base(small, tmp_path, str(place / "nano"))
+    assert vision_budget(load_processor(tmp_path / "model", FAMILY), FAMILY).max_pixels == 10_000
+
+
+def test_base_training_says_that_it_leaves_the_gpu_idle(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    base.train_base(base_recipe(place, tmp_path), tmp_path, str(place / "nano"), stopped=lambda: True)
+    assert "the GPU of this machine stays idle" in capsys.readouterr().err
+
+
+def test_a_base_run_shorter_than_a_batch_makes_one_step_that_looking_must_not_take(place, tmp_path):
+    wanted = base_recipe(place, tmp_path / "run")
+    optim = wanted.optim.model_copy(update={"steps": None, "epochs": 0.01})
+    short = wanted.model_copy(update={"optim": optim})
+    with pytest.raises(
+        RecipeError, match=r"look_steps: got 2, expected fewer than all steps, which are 1 for 12 photos"
+    ):
+        train(short)
+    assert train(short.model_copy(update={"base": None})).steps == 1

@@ -166,6 +166,21 @@ def test_an_adapter_that_does_not_fit_or_does_nothing_is_refused(bases, tmp_path
         load_model(str(bases / "qwen3_vl"), str(folder))
 
 
+@pytest.mark.parametrize("factor", ["lora_A", "lora_B"])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_an_adapter_with_weights_that_are_no_numbers_is_refused(bases, tmp_path, number, factor):
+    def spoil(weights):
+        name = next(key for key in weights if factor in key)
+        weights[name][0, 0] = number
+        return weights
+
+    folder = changed_adapter(bases, tmp_path, spoil)
+    with pytest.raises(
+        ModelError, match=rf"1 of \d+ weights hold NaN or infinity, first '.*{factor}.*', expected finite"
+    ):
+        load_model(str(bases / "qwen3_vl"), str(folder))
+
+
 @pytest.mark.parametrize(("own", "other"), [FAMILY_NAMES, FAMILY_NAMES[::-1]])
 def test_an_adapter_of_another_family_is_refused_though_every_shape_fits(bases, own, other):
     with pytest.raises(ModelError, match=rf"was tuned with a {FAMILIES[own].processor_class}, .*{other} takes a "):
@@ -260,6 +275,56 @@ def test_a_run_that_was_moved_with_its_base_still_finds_it(bases, tmp_path, monk
     assert resolve("runs/sft").base == "runs/base/model"
     monkeypatch.chdir(tmp_path)
     assert resolve("there/runs/sft").base == str(tmp_path / "there/runs/base/model")
+
+
+def a_locked_run(bases: Path, root: Path) -> tuple[Path, Path]:
+    """A base and a run on it, with the hashes that training writes."""
+    from crop_reasoning.training import run_folder
+    from crop_reasoning.training.recipe import Recipe
+
+    base = Path(shutil.copytree(bases / "qwen3_vl", root / "base"))
+    run = a_run(root / "run")
+    adapter = Path(shutil.copytree(bases / "qwen3_vl-lora", run / "adapter"))
+    config = json.loads((adapter / "adapter_config.json").read_text()) | {"base_model_name_or_path": "base"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    (root / "records.jsonl").touch()
+    wanted = Recipe.model_validate(
+        {
+            "method": "base",
+            "model": {"base": "base"},
+            "data": {"folder": str(root)},
+            "optim": {"learning_rate": 0.1, "batch_size": 1, "steps": 1},
+            "output": "run",
+        }
+    )
+    hashes = run_folder.data_hashes(wanted, base, adapter)
+    locked = {name.replace(str(root), "trained/elsewhere"): digest for name, digest in hashes.items()}
+    (run / run_folder.DATA).write_text(json.dumps(locked))
+    return base, run
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json"])
+def test_a_run_whose_base_changed_since_it_was_trained_is_refused(bases, tmp_path, monkeypatch, file):
+    base, run = a_locked_run(bases, tmp_path)
+    assert resolve(run).base == str(base)
+    changed = bytearray((base / file).read_bytes())
+    changed[-2] ^= 1
+    (base / file).write_bytes(changed)
+    with pytest.raises(ModelError, match=rf"trained on another .*base: {file} is not the one of data\.lock"):
+        resolve(run)
+    monkeypatch.setattr("crop_reasoning.models.loading.MOST_HASHED_BYTES", 1)
+    assert resolve(run).base == str(base)  # too large to be hashed at every load
+
+
+def test_a_run_without_hashes_of_its_base_is_not_compared_and_torn_ones_are_a_sentence(bases, tmp_path):
+    base, run = a_locked_run(bases, tmp_path)
+    (run / "data.lock").write_text('{"data/records.jsonl": "0"}')
+    assert resolve(run).base == str(base)
+    (run / "data.lock").write_text('{"data/rec')
+    with pytest.raises(ModelError, match=r"data\.lock: cannot be read .* was the copy cut short"):
+        resolve(run)
+    (run / "data.lock").unlink()
+    assert resolve(run).base == str(base)
 
 
 # --- nano

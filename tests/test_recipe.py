@@ -112,6 +112,80 @@ def test_dpo_combinations_are_refused(write, change, said):
     assert said in refusal(path, change)
 
 
+BASE = """\
+method: base
+model: {base: nano, max_pixels: 10000}
+data: {folder: data/toy, limit: 5}
+optim: {learning_rate: 1e-3, batch_size: 8, steps: 10, schedule: cosine}
+prompt: crop-brief/1
+output: runs/x
+"""
+
+
+def test_every_key_that_base_training_would_not_follow_is_refused_at_once(write):
+    path = write(BASE)
+    assert load_recipe(path).method == "base"
+    changes = {
+        "model.attention": "eager",
+        "model.dtype": "bfloat16",
+        "model.quantize": "nf4",
+        "prompt": "crop/1",
+        "data.max_tokens": "100",
+        "optim.micro_batch_size": "4",
+        "optim.schedule": "linear",
+        "report_to": "tensorboard",
+    }
+    found = refusal(path, *(f"{key}={value}" for key, value in changes.items()))
+    assert "8 errors" in found
+    for key, value in changes.items():
+        assert f"--set {key}={value}  {key}: got " in found
+    assert "optim.schedule: got 'linear' (text), expected cosine: method base does not follow this key" in found
+    assert f"{path}:3  data.max_tokens: got 9, expected 4096" in refusal(
+        write(BASE.replace("limit: 5", "max_tokens: 9"))
+    )
+
+
+def test_every_base_recipe_that_a_run_wrote_down_is_read_again(write):
+    recipe = load_recipe(write(BASE))
+    assert load_recipe(write(as_yaml(recipe), "resolved.yaml")) == recipe
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("seed: !foo 3", "seed: got the tag !foo, expected a plain value"),
+        ("seed: !!int abc", "seed: got the tag !!int, expected a plain value"),
+        ("seed: " + "9" * 5000, "seed: got a number of 5000 digits, expected one of at most 4300"),
+        ("seed: 4294967296", "seed: got 4294967296, expected a number < 4294967296"),
+        ("dpo: &a [*a]", "dpo[0]: got the alias *a, expected a plain value"),
+        ("base: &b {look_steps: *b}", "base.look_steps: got the alias *b, expected a plain value"),
+        ("base: !!set {look_steps}", "base: got the tag !!set, expected a plain value"),
+        ("extends: !foo x", "extends: got the tag !foo, expected a plain value"),
+        ("log_steps: [[[", "not YAML"),
+        ("log_steps: " + "[" * 5000, "not YAML"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_yaml_that_is_not_plain_is_a_sentence_with_its_line(write, line, said):
+    path = write(GOOD + line + "\n")
+    found = refusal(path)
+    assert said in found
+    if "not YAML" not in said:
+        assert f"{path}:11  {said}" in found
+    assert len(found) < 2000
+
+
+def test_a_key_that_is_no_word_is_a_sentence_with_its_line(write):
+    for key in ("? [a, b]\n: 3", "? *a\n: 3", "!foo seed: 3"):
+        assert "line 11 has a key that is no plain word" in refusal(write(GOOD + key + "\n"))
+
+
+def test_a_value_that_could_not_be_read_is_named_once(write):
+    found = refusal(write(GOOD), "optim.steps=!foo 3", "seed=*a")
+    assert "2 errors" in found
+    assert "--set seed=*a  seed: got the alias *a" in found
+
+
 def test_extends_is_relative_merges_deeply_and_keeps_places(write):
     base = write(GOOD.replace("rank: 8", "rnk: 8"), "shared/base.yaml")
     child = write("extends: shared/base.yaml\noptim: {steps: 20, epochs: 1}\n", "child.yaml")

@@ -22,7 +22,7 @@ from crop_reasoning.errors import CropReasoningError, DataError, Interrupted, Re
 from crop_reasoning.images import load_upright, resize_to_plan
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.training import run_folder, samples
-from crop_reasoning.training.recipe import Recipe
+from crop_reasoning.training.recipe import Recipe, as_yaml
 from crop_reasoning.training.run import train
 from data_builders.rationales import write_rationales
 from tests.tiny_runs import FAMILY_NAMES, losses, make_place, recipe, tune
@@ -189,6 +189,15 @@ def test_a_run_that_was_killed_between_its_adapter_and_its_card_gets_the_card(pl
         train(wanted, resume=True)
 
 
+def test_a_card_writes_its_methods_name_as_it_is_spelled(place, tuned, tmp_path):
+    from crop_reasoning.training.card import write_card
+
+    folder = Path(shutil.copytree(tuned["qwen3_vl"], tmp_path / "run"))
+    assert "\n\nLoRA supervised fine-tuning on composition rationales.\n" in write_card(folder).read_text()
+    (folder / "recipe.yaml").write_text(as_yaml(recipe(place, folder, adapter=tuned["qwen3_vl"])))
+    assert "\n\nDPO on ranked pairs of crops; the reference" in write_card(folder).read_text()
+
+
 def test_ctrl_c_before_training_says_so(place, tmp_path, monkeypatch):
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -218,8 +227,6 @@ def test_a_resume_with_another_recipe_or_other_data_is_refused_by_name(place, tm
 
 @pytest.mark.slow
 def test_two_processes_on_the_cpu_train_like_one(place, tuned, tmp_path):
-    from crop_reasoning.training.recipe import as_yaml
-
     path = tmp_path / "recipe.yaml"
     path.write_text(as_yaml(recipe(place, tmp_path / "one", lora__dropout=0.0, data__limit=4)))
     command = [sys.executable, "-m", "crop_reasoning", "train", str(path)]

@@ -87,10 +87,11 @@ def test_the_tokens_of_the_decisions_box_spell_it_and_carry_labels(place, family
     wanted = recipe(place, place / "none", family)
     rows = samples.encode(samples.read_samples(wanted, FAMILIES[family], tiny.budget(FAMILIES[family])), processor)
     text = samples.conversation(rows[0].sample, processor)[1][0]
-    spelled = processor.tokenizer.decode([rows[0].answer_ids[0][p] for p in samples.box_tokens(text, processor)])
+    positions = samples.box_tokens(text, processor)
+    spelled = processor.tokenizer.decode([rows[0].answer_ids[0][position] for position in positions])
     assert f'<decision>\n{{"box":[{spelled}],"why"' in text
     assert "4 of 4 sequences" in check_batch(rows, processor, FAMILIES[family], "sft")
-    cut = samples.Encoded(rows[0].sample, rows[0].prompt_ids, (rows[0].answer_ids[0][:-30],))
+    cut = samples.Encoded(rows[0].sample, rows[0].prompt_ids, (rows[0].answer_ids[0][: positions[-1]],))
     with pytest.raises(CropReasoningError, match="the box would not be learnt"):  # what a truncating trainer would do
         check_batch([cut], processor, FAMILIES[family], "sft")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from crop_reasoning.engines.base import MAX_NEW_TOKENS, Generation, Request
 from crop_reasoning.models.loading import load_model, resolve
+from crop_reasoning.models.packages import LOADING, require_packages
 from crop_reasoning.models.processors import vision_budget
 from crop_reasoning.reasoning.prompts import FULL
 
@@ -22,6 +23,7 @@ class HFEngine:
     """
 
     def __init__(self, source: str, prompt_id: str | None = None, dtype: str | None = None) -> None:
+        require_packages(LOADING, "a model in this process")
         import torch
 
         found = resolve(source)

@@ -21,6 +21,7 @@ from crop_reasoning.engines.base import MAX_NEW_TOKENS, Generation, Request
 from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, ModelError
 from crop_reasoning.images import VisionBudget
 from crop_reasoning.models.families import Family, family_named
+from crop_reasoning.models.packages import LOADING, require_packages
 from crop_reasoning.reasoning.prompts import FULL
 from crop_reasoning.reasoning.rationale import DECISION_OPENING
 
@@ -99,6 +100,7 @@ def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tup
     if told:
         budget = VisionBudget(**told["budget"])
         return family_named(budget.family, where=f"{base_url}: {name}"), budget, told["prompt_id"]
+    require_packages(LOADING, "reading the config of an endpoint's model")
     from crop_reasoning.models.loading import family_for, processor_source, resolve
     from crop_reasoning.models.processors import load_processor, vision_budget
 
@@ -115,10 +117,9 @@ def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tup
 
 
 def _client(base_url: str) -> Any:
-    try:
-        from openai import OpenAI
-    except ImportError:
-        raise EnvironmentProblem("an endpoint needs the openai package: pip install 'crop-reasoning[serve]'") from None
+    require_packages(("openai",), "an endpoint", extra="serve")
+    from openai import OpenAI
+
     return OpenAI(base_url=base_url, api_key=os.environ.get(KEY_VARIABLE, "none"), timeout=TIMEOUT_S)
 
 

@@ -26,22 +26,17 @@ def base_of(folder: Path | str) -> str:
 def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
     """The model with the adapter of `folder`.
 
-    `ModelError` if it was tuned on another family, if a key or a shape does not fit, or if its effect is 0.
+    `ModelError` if it was tuned on another family, if a key or a shape does not fit, if a weight is no finite number,
+    or if its effect is 0.
     """
     from peft import PeftModel, get_peft_model_state_dict
-    from safetensors import safe_open
 
     folder = Path(folder)
     weights = folder / "adapter_model.safetensors"
     if not is_adapter(folder) or not weights.is_file():
         raise ModelError(f"{folder}: no adapter_config.json with adapter_model.safetensors; expected a LoRA adapter")
     _require_family(model, folder)
-    try:
-        with safe_open(weights, "pt") as file:
-            saved = set(file.keys())
-            effect = max((file.get_tensor(key).abs().max().item() for key in saved if "lora_B" in key), default=0.0)
-    except Exception as problem:  # safetensors raises its own Rust error type for torn files
-        raise ModelError(f"{weights}: cannot be read ({problem}); was the copy cut short?") from None
+    saved, effect = _read(weights)
     try:
         tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
     except (RuntimeError, ValueError) as problem:
@@ -59,6 +54,33 @@ def attach(model: Any, folder: Path | str, trainable: bool = False) -> Any:
     if effect == 0.0:
         raise ModelError(f"{folder}: all lora_B weights are 0, the adapter has no effect; was it trained at all?")
     return tuned
+
+
+def _read(weights: Path) -> tuple[set[str], float]:
+    """The keys of an adapter's file and the largest weight of its lora_B, without which it has no effect.
+
+    `ModelError` for a file that is torn, or holds NaN or infinite weights: such a model would write noise.
+    """
+    from safetensors import safe_open
+
+    effect, broken = 0.0, []
+    try:
+        with safe_open(weights, "pt") as file:
+            saved = set(file.keys())
+            for key in sorted(saved):
+                tensor = file.get_tensor(key)
+                if not bool(tensor.isfinite().all()):
+                    broken.append(key)
+                elif "lora_B" in key:
+                    effect = max(effect, tensor.abs().max().item())
+    except Exception as problem:  # safetensors raises its own Rust error type for torn files
+        raise ModelError(f"{weights}: cannot be read ({problem}); was the copy cut short?") from None
+    if broken:
+        raise ModelError(
+            f"{weights}: {len(broken)} of {len(saved)} weights hold NaN or infinity, first {broken[0]!r}, expected "
+            "finite numbers; its training went astray: train it again with a lower learning rate"
+        )
+    return saved, effect
 
 
 def merge(model: Any) -> Any:

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import ModelError
+from crop_reasoning.images import sha256_of
 from crop_reasoning.log import quiet_libraries
 from crop_reasoning.models.adapters import attach, base_of, is_adapter
 from crop_reasoning.models.families import Family, family_named, family_of
 from crop_reasoning.models.processors import load_processor
+
+MOST_HASHED_BYTES = 200e6
+"""A base of larger weights is not compared with what its adapter was trained on: that would take seconds a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class ModelSource:
 def resolve(name: str | Path) -> ModelSource:
     """What `name` means: a run folder (with `adapter/` or `model/`), a model folder, an adapter folder, or a hub id.
 
-    `ModelError` for a folder that is none of these and for a path that does not exist.
+    `ModelError` for a folder that is none of these, for a path that does not exist, and for a run whose base changed.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -36,7 +40,9 @@ def resolve(name: str | Path) -> ModelSource:
     if (folder / "recipe.yaml").is_file():
         prompt_id = _prompt_of(folder)
         if is_adapter(folder / "adapter"):
-            return ModelSource(_beside(base_of(folder / "adapter"), folder), str(folder / "adapter"), prompt_id)
+            base = _beside(base_of(folder / "adapter"), folder)
+            _require_unchanged(Path(base), folder)
+            return ModelSource(base, str(folder / "adapter"), prompt_id)
         if (folder / "model" / "config.json").is_file():
             return ModelSource(str(folder / "model"), None, prompt_id)
         raise ModelError(f"{folder}: the run has neither adapter/ nor model/ yet; finish it with --resume")
@@ -67,6 +73,34 @@ def _beside(base: str, folder: Path) -> str:
     return base
 
 
+def _require_unchanged(base: Path, run: Path) -> None:
+    """`ModelError` if a base on this disk is not the one whose sha256 stand in the run's `data.lock`.
+
+    The lock names paths as the recipe wrote them, from wherever the run was trained: files are told by their names.
+    """
+    lock = run / "data.lock"
+    if not lock.is_file() or not base.is_dir():
+        return
+    try:
+        entries: dict[str, str] = json.loads(lock.read_text(encoding="utf-8"))
+        named = {Path(path).name: digest for path, digest in entries.items()}
+    except (OSError, ValueError, AttributeError) as problem:
+        raise ModelError(f"{lock}: cannot be read ({problem}); was the copy cut short?") from None
+    trained_on = {name: digest for name, digest in named.items() if name == "config.json" or _is_base_weight(name)}
+    if sum(path.stat().st_size for path in base.glob("*.safetensors")) >= MOST_HASHED_BYTES:
+        return
+    for name, digest in sorted(trained_on.items()):
+        if not (base / name).is_file() or sha256_of(base / name) != digest:
+            raise ModelError(
+                f"{run}: its adapter was trained on another {base}: {name} is not the one of {lock.name}, expected "
+                f"sha256 {digest[:12]}; restore that base, or train the run anew"
+            )
+
+
+def _is_base_weight(name: str) -> bool:
+    return name.endswith(".safetensors") and not name.startswith("adapter_")
+
+
 def family_for(base: str) -> Family:
     """The family of a model folder or hub id, from its config's `model_type`."""
     if Path(base).is_dir():
@@ -87,6 +121,14 @@ def processor_source(base: str, adapter: str | None) -> str:
 
 
 def load_model(
+    base: str, adapter: str | None = None, *, trainable: bool = False, dtype: str = "float32"
+) -> tuple[Any, Any, Family]:
+    """A model with its adapter, its processor and its family; `ModelError` for what does not fit or is not whole."""
+    model, family = load_weights(base, adapter, trainable=trainable, dtype=dtype)
+    return model, load_processor(processor_source(base, adapter), family), family
+
+
+def load_weights(
     base: str,
     adapter: str | None = None,
     *,
@@ -94,8 +136,8 @@ def load_model(
     dtype: str = "float32",
     quantize: str = "none",
     attention: str | None = None,
-) -> tuple[Any, Any, Family]:
-    """A model with its adapter, its processor and its family.
+) -> tuple[Any, Family]:
+    """A model with its adapter, and its family.
 
     `quantize` is `none` or `nf4` (bitsandbytes, the language model only). On a CPU the vision tower runs through exact
     speed-ups. `ModelError` for torn, incomplete or foreign weights.
@@ -124,14 +166,13 @@ def load_model(
             f"{base}: {len(lost)} weights of a {family.model_type} are not in its files or of another shape, first "
             f"{lost[0]!r}; expected a whole checkpoint of that family, fetch it anew"
         )
-    processor = load_processor(processor_source(base, adapter), family)
     if not torch.cuda.is_available():
         from crop_reasoning.models.speedups import speed_up_vision
 
         speed_up_vision(model)
     if adapter:
         model = attach(model, adapter, trainable)
-    return model, processor, family
+    return model, family
 
 
 def _nf4(dtype: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from crop_reasoning.errors import CropReasoningError
-from crop_reasoning.log import progress
+from crop_reasoning.errors import CropReasoningError, DataError, RecipeError
+from crop_reasoning.log import progress, say
 from crop_reasoning.models import nano
 from crop_reasoning.models.families import Family
-from crop_reasoning.records import read_records
-from crop_reasoning.training import run_folder
+from crop_reasoning.records import CropRecord, read_records
+from crop_reasoning.training import preflight, run_folder, samples
 from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos, pixel_batch
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
 from crop_reasoning.training.base_tasks import corpus, draw_task
 from crop_reasoning.training.muon import Muon, is_layer_matrix
-from crop_reasoning.training.preflight import locate
 from crop_reasoning.training.recipe import BaseOptions, Recipe
 
 FINAL_SIGMA = 2.0
@@ -47,32 +47,79 @@ class State:
     step: int = 0
 
 
-def train_base(
-    recipe: Recipe, run: Path, resume: bool = False, stopped: Callable[[], object] = lambda: None
-) -> tuple[int, float | None]:
-    """Train the recipe's base into `run/model`; the steps done in all and the last loss.
+def prepare(recipe: Recipe, run: Path, resume: bool = False) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Check what can be known to be wrong before training: the model to start from, the data's hashes, the findings.
 
-    `model.base: nano` builds a new nano with a tokenizer trained on the data's own answers; a model folder continues
-    from its weights. When `stopped` answers, the run ends after the step with a checkpoint; with `resume` it goes on
-    from there to the same losses.
+    `model.base: nano` builds a new nano into the run, with a tokenizer trained on the data's own answers; any other
+    model is continued from its weights. The first check that fails raises its sentence.
     """
+    findings, records, data = {"versions": preflight.packages()}, _records(recipe), Path(recipe.data.folder)
+    _steps(recipe, records)
+    given = None if recipe.model.base == NANO else preflight.locate(recipe)[0]
+    findings["photos"] = samples.check_images({data / record.image.path: record.image.sha256 for record in records})
+    hashes = run_folder.data_hashes(recipe, Path(given) if given else None)
+    if resume:
+        run_folder.require_same(run, recipe, hashes)
+    start = given or str(_untrained(recipe, run, records, resume))
+    weights = sum(parameter.numel() for parameter in preflight.outline(start).parameters())
+    findings["model"] = f"{start}, {weights / 1e6:.3f} M parameters, all of them trained"
+    findings["disk"] = preflight.check_disk(run, weights)
+    findings["data"] = preflight.short_hashes(hashes)
+    return start, hashes, findings
+
+
+def _records(recipe: Recipe) -> list[CropRecord]:
+    folder, split = recipe.data.folder, recipe.data.split
+    records = read_records(folder, split)[: recipe.data.limit]
+    if not records:
+        raise DataError(f"{folder}: split {split} holds nothing to train base on; build it, or name another")
+    return records
+
+
+def _steps(recipe: Recipe, records: list[CropRecord]) -> int:
+    """All steps of a run; `RecipeError` if looking takes them all, which only the data can tell of epochs."""
+    optim, look = recipe.optim, (recipe.base or BaseOptions()).look_steps
+    total = optim.steps or max(1, round((optim.epochs or 1) * len(records) / optim.batch_size))
+    if look >= total:
+        raise RecipeError(
+            f"base.look_steps: got {look}, expected fewer than all steps, which are {total} for {len(records)} photos; "
+            "lower it, or train longer"
+        )
+    return total
+
+
+def _untrained(recipe: Recipe, run: Path, records: list[CropRecord], resume: bool) -> Path:
+    """A new nano in the run's folder; a resumed run goes on with its own, unless it was killed while writing that."""
+    folder = run / run_folder.UNTRAINED
+    if not (resume and run_folder.is_whole(folder)):
+        shutil.rmtree(folder, ignore_errors=True)
+        nano.build(folder, corpus(records), recipe.seed)
+        run_folder.mark_complete(folder)
+    return folder
+
+
+def train_base(
+    recipe: Recipe, run: Path, start: str, resume: bool = False, stopped: Callable[[], object] = lambda: None
+) -> tuple[int, float | None]:
+    """Train the model `start` into `run/model`; the steps done in all and the last loss.
+
+    When `stopped` answers, the run ends after the step with a checkpoint; with `resume` it goes on from there to the
+    same losses.
+    """
+    import torch
+
     from crop_reasoning.models.loading import load_model
 
-    data = Path(recipe.data.folder)
-    records = read_records(data, recipe.data.split)[: recipe.data.limit]
-    start = recipe.model.base
-    if start == NANO:
-        start = str(run / run_folder.UNTRAINED)
-        if not (resume and (run / run_folder.UNTRAINED / "model.safetensors").is_file()):
-            nano.build(start, corpus(records), recipe.seed)
-    else:
-        start, _ = locate(recipe)
+    if torch.cuda.is_available():
+        say("base training runs on the CPU: the GPU of this machine stays idle")
+    data, records = Path(recipe.data.folder), _records(recipe)
     model, processor, family = load_model(start)
+    preflight.set_budget(processor, recipe)
     state = _start(model, recipe, run / CHECKPOINT if resume else None)
     run_folder.rewind(run, state.step)
     buckets = load_photos(records, data, processor, family)
     integers, options = integer_tokens(processor.tokenizer), recipe.base or BaseOptions()
-    total = recipe.optim.steps or round((recipe.optim.epochs or 1) * len(records) / recipe.optim.batch_size)
+    total = _steps(recipe, records)
     loss = None
     model.train()
     for step in progress(range(state.step, total), "base training", total - state.step):

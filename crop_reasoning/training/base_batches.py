@@ -16,8 +16,8 @@ from crop_reasoning.models.pixels import patchify
 from crop_reasoning.models.processors import vision_budget
 from crop_reasoning.reasoning.chat import user
 from crop_reasoning.records import CropRecord
-from crop_reasoning.training.base_losses import IGNORED
 from crop_reasoning.training.base_tasks import Task, base_task, mirrored
+from crop_reasoning.training.batches import IGNORED, padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,6 @@ def collate(
     name: str, photos: list[Photo], processor: Any, family: Family, rng: np.random.Generator
 ) -> tuple[dict[str, Any], Any]:
     """Model inputs and labels (`IGNORED` outside the answers) of task `name` for every photo, padded on the right."""
-    import torch
-
     tokenizer, plan = processor.tokenizer, photos[0].plan
     tasks = [base_task(name, photo.record, family.codec, plan, rng) for photo in photos]
     rows = []
@@ -75,22 +73,11 @@ def collate(
         prompt = processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
         prompt = prompt.replace(processor.image_token, processor.image_token * plan.visual_tokens)
         rows.append((tokenizer(prompt).input_ids, _answer_ids(task, tokenizer)))
-    longest = max(len(prompt) + len(answer) for prompt, answer in rows)
-    ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
-    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
-    for row, (prompt, answer) in enumerate(rows):
-        end = len(prompt) + len(answer)
-        ids[row, :end] = torch.tensor(prompt + answer)
-        labels[row, len(prompt) : end] = torch.tensor(answer)
-        mask[row, :end] = 1
-    batch = {
-        "input_ids": ids,
-        "attention_mask": mask,
-        "mm_token_type_ids": (ids == processor.image_token_id).int(),
-    }
+    batch = padded(rows, processor)
+    labels = batch["input_ids"].masked_fill(batch.pop("completion_mask") == 0, IGNORED)
     if tasks[0].photo:
         pixels, grid = pixel_batch(photos, processor)
-        batch |= {"pixel_values": pixels, "image_grid_thw": grid}
+        batch["pixel_values"], batch["image_grid_thw"] = pixels, grid
     return batch, labels
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crop_reasoning.models.families import Family
+from crop_reasoning.training.batches import IGNORED
 
 if TYPE_CHECKING:
     from crop_reasoning.training.base_batches import Photo
-
-IGNORED = -100
 
 
 def answer_loss(head: Any, hidden: Any, labels: Any, integers: Any, sigma: float) -> Any:

@@ -106,6 +106,9 @@ def _mirror_element(element: dict[str, Any]) -> dict[str, Any]:
         x1, y1, x2, y2 = element["line"]
         level = y1 == y2  # level lines are written from left to right
         changed["line"] = [1 - x2, y2, 1 - x1, y1] if level else [1 - x1, y1, 1 - x2, y2]
+    if "box" in element:
+        x1, y1, x2, y2 = element["box"]
+        changed["box"] = [1 - x2, y1, 1 - x1, y2]
     if "point" in element:
         changed["point"] = [1 - element["point"][0], element["point"][1]]
     return changed

@@ -21,6 +21,7 @@ from crop_reasoning.training.samples import Encoded, Sample
 
 KEPT_BYTES = 256 * 2**20
 IGNORED = -100
+"""The label of tokens that carry no loss."""
 Item = dict[str, Any]
 
 
@@ -74,7 +75,7 @@ def collator(processor: Any, method: str) -> Callable[[list[Item]], dict[str, to
         rows: list[Encoded] = [item["row"] for item in items]
         turns = len(rows[0].answer_ids)
         sequences = [(row.prompt_ids, row.answer_ids[turn]) for turn in range(turns) for row in rows]
-        batch = _padded(sequences, processor)
+        batch = padded(sequences, processor)
         mask = batch.pop("completion_mask")
         if method == "dpo":
             batch["completion_mask"] = mask
@@ -87,7 +88,8 @@ def collator(processor: Any, method: str) -> Callable[[list[Item]], dict[str, to
     return collate
 
 
-def _padded(sequences: list[tuple[list[int], list[int]]], processor: Any) -> dict[str, torch.Tensor]:
+def padded(sequences: list[tuple[list[int], list[int]]], processor: Any) -> dict[str, torch.Tensor]:
+    """Pairs of prompt and answer ids as model inputs, padded on the right; `completion_mask` marks the answers."""
     longest = max(len(prompt) + len(answer) for prompt, answer in sequences)
     ids = torch.full((len(sequences), longest), processor.tokenizer.pad_token_id)
     attention, completion = torch.zeros_like(ids), torch.zeros_like(ids)

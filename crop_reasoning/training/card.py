@@ -14,7 +14,7 @@ from crop_reasoning.training import run_folder
 from crop_reasoning.training.recipe import Recipe, load_recipe
 
 METHODS = {
-    "base": "base training from scratch: grounding and reading coordinates, no crop rule",
+    "base": "Base training from scratch: grounding and reading coordinates, no crop rule",
     "sft": "LoRA supervised fine-tuning on composition rationales",
     "dpo": "DPO on ranked pairs of crops; the reference is the adapter it started from",
 }
@@ -41,7 +41,7 @@ def write_card(folder: Path) -> Path:
     parts = [
         f"---\nbase_model: {base}\nlibrary_name: {'peft' if tuned else 'transformers'}\n"
         "pipeline_tag: image-text-to-text\n---\n",
-        f"# {folder.name}: photo cropping with reasons\n\n{METHODS[recipe.method].capitalize()}.\n",
+        f"# {folder.name}: photo cropping with reasons\n\n{METHODS[recipe.method]}.\n",
         _made_from(folder, recipe, base),
         _figures(folder),
         "## Use\n\n"

@@ -17,6 +17,7 @@ from types import FrameType
 
 from crop_reasoning.assets import find_asset
 from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, Interrupted
+from crop_reasoning.models.packages import TRAINING, require_packages
 
 
 def command(name: str, arguments: Sequence[str]) -> list[str]:
@@ -38,6 +39,7 @@ def command(name: str, arguments: Sequence[str]) -> list[str]:
 
 def launch(name: str, arguments: Sequence[str]) -> None:
     """Run the command and wait for it; `Interrupted` or `CropReasoningError` if it does not end well."""
+    require_packages(TRAINING, "training")
     if name.startswith("zero") and importlib.util.find_spec("deepspeed") is None:
         raise EnvironmentProblem(f"--accelerate {name} needs the package deepspeed, not installed here; install it")
     stopped: list[int] = []

@@ -50,7 +50,7 @@ def prepare(recipe: Recipe, folder: Path, *, photos: bool = True) -> Prepared:
 
     `photos` says whether to read the bytes of all photos, which one of several processes does for all.
     """
-    findings = {"versions": ", ".join(f"{name} {number}" for name, number in run_folder.versions().items())}
+    findings = {"versions": packages()}
     check_options(recipe)
     base, adapter = locate(recipe)
     family = family_for(base)
@@ -62,7 +62,7 @@ def prepare(recipe: Recipe, folder: Path, *, photos: bool = True) -> Prepared:
     findings["disk"] = check_disk(folder, trainable)
     read = samples.read_samples(recipe, family, vision_budget(processor, family))
     if photos:
-        findings["photos"] = samples.check_images(read)
+        findings["photos"] = samples.check_images({sample.image: sample.sha256 for sample in read})
     rows = samples.encode(read, processor)
     lengths = audit(((row.sample.id, row.tokens) for row in rows), recipe.data.max_tokens)
     lengths.require()
@@ -71,8 +71,18 @@ def prepare(recipe: Recipe, folder: Path, *, photos: bool = True) -> Prepared:
     )
     findings["labels"] = check_batch(rows, processor, family, recipe.method)
     hashes = run_folder.data_hashes(recipe, Path(base), Path(adapter) if adapter else None)
-    findings["data"] = ", ".join(f"{Path(name).name} {digest[:12]}" for name, digest in hashes.items())
+    findings["data"] = short_hashes(hashes)
     return Prepared(base, adapter, family, processor, rows, hashes, findings)
+
+
+def packages() -> str:
+    """The versions that a run rests on, in words."""
+    return ", ".join(f"{name} {number}" for name, number in run_folder.versions().items())
+
+
+def short_hashes(hashes: dict[str, str]) -> str:
+    """What a run is made from, in words."""
+    return ", ".join(f"{Path(name).name} {digest[:12]}" for name, digest in hashes.items())
 
 
 def report(findings: dict[str, str], folder: Path) -> None:
@@ -147,16 +157,22 @@ def set_budget(processor: Any, recipe: Recipe) -> None:
 def language_linears(base: str) -> dict[str, tuple[int, int]]:
     """(inputs, outputs) of every linear layer of a model by its full name, from the config alone."""
     import torch
+
+    return {
+        name: (layer.in_features, layer.out_features)
+        for name, layer in outline(base).named_modules()
+        if isinstance(layer, torch.nn.Linear)
+    }
+
+
+def outline(base: str) -> Any:
+    """A model without its weights, from the config alone."""
+    import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     auto: Any = AutoModelForImageTextToText
     with torch.device("meta"):
-        model = auto.from_config(AutoConfig.from_pretrained(base))
-    return {
-        name: (layer.in_features, layer.out_features)
-        for name, layer in model.named_modules()
-        if isinstance(layer, torch.nn.Linear)
-    }
+        return auto.from_config(AutoConfig.from_pretrained(base))
 
 
 def check_adapter(

@@ -22,6 +22,11 @@ from crop_reasoning.training.strict_yaml import Problem, Raw, got
 
 NOT_TRAINING = ("eval", "launch")
 """Folders under `recipes/` that hold files of other kinds."""
+NOT_IN_BASE = (
+    *("model.attention", "model.dtype", "model.quantize", "prompt", "data.max_tokens"),
+    *("optim.micro_batch_size", "optim.schedule", "report_to"),
+)
+"""Keys that base training, whose loop is its own, does not read: they must have their defaults."""
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -103,7 +108,7 @@ class Recipe(_Section):
     """One training run. `recipe show` prints it with every default filled in."""
 
     method: Literal["base", "sft", "dpo"]
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # what numpy takes
     model: ModelOptions
     prompt: Literal["crop-brief/1", "crop/1"] = "crop-brief/1"
     data: DataOptions
@@ -119,7 +124,7 @@ class Recipe(_Section):
 
 def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a file with its `extends` and `--set` overrides; `RecipeError` lists everything wrong at once."""
-    return strict_yaml.load(path, Recipe, overrides, [_sections, _lengths, _sizes])
+    return strict_yaml.load(path, Recipe, overrides, [_sections, _base_keys, _lengths, _sizes])
 
 
 def as_yaml(recipe: Recipe) -> str:
@@ -190,8 +195,27 @@ def _sections(raw: Raw) -> Iterator[Problem]:
         for key, value in (("model.adapter", adapter), ("lora", lora)):
             if value is not None:
                 yield Problem(tuple(key.split(".")), "method base trains every weight, without an adapter; remove it")
-        if raw.get("model.quantize") == "nf4":
-            yield Problem(("model", "quantize"), "got 'nf4' (text), expected none: method base trains every weight")
+
+
+def _base_keys(raw: Raw) -> Iterator[Problem]:
+    """Keys that base training would silently not follow."""
+    if raw.get("method") != "base":
+        return
+    for key in NOT_IN_BASE:
+        value, default = raw.get(key), _default(key)
+        if isinstance(value, (str, int)) and value != default:
+            expected = "none" if default is None else default
+            what = f"{got(value)}, expected {expected}: method base does not follow this key; remove it"
+            yield Problem(tuple(key.split(".")), what)
+
+
+def _default(dotted: str) -> Any:
+    """The schema's default of `optim.schedule`."""
+    *sections, name = dotted.split(".")
+    schema: Any = Recipe
+    for section in sections:
+        schema = schema.model_fields[section].annotation
+    return schema.model_fields[name].default
 
 
 def _lengths(raw: Raw) -> Iterator[Problem]:

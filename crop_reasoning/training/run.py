@@ -14,6 +14,7 @@ from typing import Any
 
 from crop_reasoning.errors import CropReasoningError, Interrupted, RecipeError
 from crop_reasoning.log import quiet_libraries, say
+from crop_reasoning.models.packages import TRAINING, require_packages
 from crop_reasoning.training import run_folder
 from crop_reasoning.training.recipe import Recipe
 
@@ -38,6 +39,7 @@ def train(recipe: Recipe, *, resume: bool = False, dry_run: bool = False) -> Out
     Refuses a folder in use, a finished run, and a resume whose recipe or data changed. Ctrl-C and SIGTERM end in
     `Interrupted` after a checkpoint. Under `accelerate launch` every process calls this; the first one speaks.
     """
+    require_packages(TRAINING, "training")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL would report every run
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     quiet_libraries()
@@ -45,6 +47,7 @@ def train(recipe: Recipe, *, resume: bool = False, dry_run: bool = False) -> Out
     main = is_main_process()
     guard: AbstractContextManager[None] = run_folder.locked(folder) if main else nullcontext()
     try:
+        require_one_process(recipe, several=int(os.environ.get("WORLD_SIZE", "1")) > 1)
         with guard:
             if main and not resume:
                 run_folder.require_unused(folder)
@@ -72,22 +75,26 @@ def is_main_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def require_one_process(recipe: Recipe, several: bool) -> None:
+    """`RecipeError` for base training on several processes: each would do all of it, into the same files."""
+    if recipe.method == "base" and several:
+        raise RecipeError(f"{recipe.output}: method base trains in one process, got several; leave --accelerate out")
+
+
 def _train_base(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tuple[int, float | None]:
-    from crop_reasoning.training.base import train_base
+    from crop_reasoning.training import base, preflight
     from crop_reasoning.training.callbacks import stopping_on_signals
 
     if resume and (folder / run_folder.MODEL).is_dir():
         return _add_card(folder)
-    run_folder.versions()
-    hashes = run_folder.data_hashes(recipe, Path(recipe.model.base))
-    if resume:
-        run_folder.require_same(folder, recipe, hashes)
+    start, hashes, findings = base.prepare(recipe, folder, resume)
     run_folder.write_start(folder, recipe, hashes)
+    preflight.report(findings, folder)
     if dry_run:
         say(DRY.format(folder=folder))
         return 0, None
     with stopping_on_signals() as stop:
-        steps, loss = train_base(recipe, folder, resume, lambda: stop.received)
+        steps, loss = base.train_base(recipe, folder, start, resume, lambda: stop.received)
         if stop.received and not (folder / run_folder.MODEL).is_dir():
             raise Interrupted(STOPPED.format(folder=folder, step=steps), stop.received)
     _write_card(folder)
@@ -115,7 +122,7 @@ def _train_adapter(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) ->
 
 def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int, float | None]:
     """Load the weights, train, save the adapter."""
-    from crop_reasoning.models.loading import load_model
+    from crop_reasoning.models.loading import load_weights
     from crop_reasoning.training import callbacks, trl_backend
 
     checkpoint = run_folder.last_good_checkpoint(folder) if resume else None
@@ -124,7 +131,7 @@ def _fit(recipe: Recipe, folder: Path, prepared: Any, resume: bool) -> tuple[int
         run_folder.rewind(folder, step)
         say(f"{folder}: continues after step {step}")
     options = recipe.model
-    model, _, family = load_model(
+    model, family = load_weights(
         prepared.base,
         prepared.adapter,
         trainable=True,

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -131,18 +131,8 @@ def environment() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of the packages that training rests on; `EnvironmentProblem` names those that are missing."""
-    found, missing = {}, []
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            missing.append(package)
-    if missing:
-        raise EnvironmentProblem(
-            f"training needs {', '.join(missing)}, not installed here; run: pip install 'crop-reasoning[train]'"
-        )
-    return found
+    """Installed versions of the packages that training rests on."""
+    return {package: version(package) for package in PACKAGES}
 
 
 def data_hashes(recipe: Recipe, base: Path | None = None, adapter: Path | None = None) -> dict[str, str]:
@@ -158,15 +148,24 @@ def data_hashes(recipe: Recipe, base: Path | None = None, adapter: Path | None =
     return {str(path): sha256_of(path) for path in paths}
 
 
-def mark_complete(checkpoint: Path) -> None:
-    """Note the files of a checkpoint that was just written whole."""
-    files = {str(path.relative_to(checkpoint)): path.stat().st_size for path in _files(checkpoint)}
-    (checkpoint / COMPLETE).write_text(json.dumps(files, indent=1) + "\n")
+def mark_complete(folder: Path) -> None:
+    """Note the files of a folder, such as a checkpoint, that was just written whole."""
+    files = {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
+    (folder / COMPLETE).write_text(json.dumps(files, indent=1) + "\n")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file that `mark_complete` noted is there in full."""
+    try:
+        expected: dict[str, int] = json.loads((folder / COMPLETE).read_text())
+    except (OSError, ValueError):
+        return False
+    return expected == {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
 
 
 def last_good_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint whose files are all there in full; a run may have been killed while writing one."""
-    whole = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _is_whole(path)]
+    whole = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if is_whole(path)]
     return max(whole, key=step_of, default=None)
 
 
@@ -219,16 +218,8 @@ def _commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _files(checkpoint: Path) -> list[Path]:
-    return sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != COMPLETE)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        expected: dict[str, int] = json.loads((checkpoint / COMPLETE).read_text())
-    except (OSError, json.JSONDecodeError):
-        return False
-    return expected == {str(path.relative_to(checkpoint)): path.stat().st_size for path in _files(checkpoint)}
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE)
 
 
 def _line_step(line: str) -> float:

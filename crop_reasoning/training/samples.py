@@ -93,9 +93,8 @@ def _answers(recipe: Recipe, records: dict[str, CropRecord]) -> Iterator[tuple[s
             yield name, records[record_id], (rationale,)
 
 
-def check_images(samples: list[Sample]) -> str:
+def check_images(photos: dict[Path, str]) -> str:
     """Compare every photo with the sha256 of its record; what was found. `DataError` names those gone or changed."""
-    photos = {sample.image: sample.sha256 for sample in samples}
     total, wrong = 0, []
     for path, expected in progress(photos.items(), "check photos", len(photos)):
         if not path.is_file():

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 from crop_reasoning.errors import RecipeError
 
 Key = tuple[str | int, ...]
+LONGEST_SHOWN = 80
+"""So many characters of a wrong value are quoted."""
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
@@ -31,6 +33,13 @@ class Problem:
 
 
 Check = Callable[["Raw"], Iterable[Problem]]
+
+
+class Unreadable:
+    """Stands for a value that could not be read: a problem tells why, and nothing more is said of its key."""
+
+    def __repr__(self) -> str:
+        return "..."
 
 
 class Raw:
@@ -54,10 +63,29 @@ class Raw:
         return self.where[key]
 
 
+_FOREIGN = "foreign"
+"""The tag of nodes that stand for an alias or for a value with a tag of its own; their value names it."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` is a word, `1:30` is not ninety."""
+    """YAML with the scalars of YAML 1.2: `1e-4` is a number, `no` is a word, `1:30` is not ninety.
+
+    Aliases and tags are marked as foreign: a recipe says its values plainly, and an alias can hold itself.
+    """
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  # type: ignore[var-annotated]
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        reader: Any = self  # its own methods carry no types
+        event = reader.peek_event()
+        if reader.check_event(yaml.AliasEvent):
+            reader.get_event()
+            return yaml.ScalarNode(_FOREIGN, f"the alias *{event.anchor}", event.start_mark, event.end_mark)
+        node = super().compose_node(parent, index)
+        if event.tag is not None:
+            name = event.tag.replace("tag:yaml.org,2002:", "!!")
+            return yaml.ScalarNode(_FOREIGN, f"the tag {name}", event.start_mark, event.end_mark)
+        return node
 
 
 _SCALARS = (
@@ -85,7 +113,8 @@ def load(path: Path | str, schema: type[Schema], overrides: Sequence[str] = (), 
     try:
         result = schema.model_validate(raw.values)
     except ValidationError as refused:
-        problems += [_worded(dict(error), raw, schema) for error in refused.errors()]
+        errors = [dict(error) for error in refused.errors() if not isinstance(error["input"], Unreadable)]
+        problems += [_worded(error, raw, schema) for error in errors]
     problems += [problem for check in checks for problem in check(raw)]
     if problems or result is None:
         lines = [f"  {raw.place(p.key)}  {dotted(p.key)}: {p.what}" for p in problems]
@@ -107,7 +136,7 @@ def dotted(key: Key) -> str:
 
 
 def got(value: Any) -> str:
-    """A value as it was read, with its kind.
+    """A value as it was read, with its kind; a long one is cut.
 
     >>> got("1k"), got(None), got(3)
     ("got '1k' (text)", 'got nothing', 'got 3')
@@ -115,8 +144,12 @@ def got(value: Any) -> str:
     if value is None:
         return "got nothing"
     if isinstance(value, (dict, list)):
-        return "got a section" if isinstance(value, dict) else f"got the list {value!r}"
-    return f"got {value!r} (text)" if isinstance(value, str) else f"got {str(value).lower()}"
+        return "got a section" if isinstance(value, dict) else f"got the list {_short(repr(value))}"
+    return f"got {_short(repr(value))} (text)" if isinstance(value, str) else f"got {_short(str(value).lower())}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _read(path: Path, raw: Raw, problems: list[Problem], readers: tuple[Path, ...]) -> None:
@@ -128,7 +161,7 @@ def _read(path: Path, raw: Raw, problems: list[Problem], readers: tuple[Path, ..
     except OSError as problem:
         by = f" (extended by {readers[-1]})" if readers else ""
         raise RecipeError(f"{path}{by}: cannot be read ({problem.strerror}); check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as problem:
         raise RecipeError(f"{path}: not YAML: {' '.join(str(problem).split())}") from None
     raw.where[()] = f"{path}:1"
     if not isinstance(root, yaml.MappingNode):
@@ -139,7 +172,7 @@ def _read(path: Path, raw: Raw, problems: list[Problem], readers: tuple[Path, ..
     if isinstance(parent, str):
         _read(path.parent / parent, raw, problems, (*readers, path.resolve()))
         raw.where[()] = f"{path}:1"
-    elif parent is not None:
+    elif parent is not None and not isinstance(parent, Unreadable):
         problems.append(Problem(("extends",), f"{got(parent)}, expected the path of another recipe"))
     raw.where |= own.where
     _merge(raw.values, own.values)
@@ -151,18 +184,32 @@ def _build(node: yaml.Node, key: Key, name: str, raw: Raw, problems: list[Proble
     if isinstance(node, yaml.MappingNode):
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == _FOREIGN:
+                problems.append(Problem(key, f"line {line} has a key that is no plain word; write `key: value`"))
+                continue
             inner = (*key, str(key_node.value))
             if inner[-1] in values:
-                line = key_node.start_mark.line + 1
                 problems.append(Problem(inner, f"stands twice (again in line {line}); keep one"))
             values[str(key_node.value)] = _build(value_node, inner, name, raw, problems)
-            raw.where[inner] = f"{name}:{key_node.start_mark.line + 1}"
+            raw.where[inner] = f"{name}:{line}"
         return values
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*key, index), name, raw, problems) for index, item in enumerate(node.value)]
+    return _scalar(node, key, problems)
+
+
+def _scalar(node: yaml.Node, key: Key, problems: list[Problem]) -> Any:
+    """The text, number, truth value or nothing that a node says, or `Unreadable` and a problem."""
+    if node.tag == _FOREIGN:
+        problems.append(Problem(key, f"got {node.value}, expected a plain value: write it out"))
+        return Unreadable()
     loader = _Loader("")
     try:
         return loader.construct_object(node)
+    except ValueError:  # Python reads whole numbers of so many digits at most
+        problems.append(Problem(key, f"got a number of {len(node.value)} digits, expected one of at most 4300"))
+        return Unreadable()
     finally:
         loader.dispose()
 
@@ -182,7 +229,7 @@ def _override(raw: Raw, text: str, problems: list[Problem]) -> None:
         raise RecipeError(f"--set {text}: expected key=value, for instance --set optim.steps=100")
     try:
         node = yaml.compose(value, Loader=_Loader) or yaml.ScalarNode("tag:yaml.org,2002:null", "")
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise RecipeError(
             f"--set {text}: the value is not YAML; quote it, for instance --set 'output: runs/x'"
         ) from None
