@@ -1,7 +1,7 @@
 """The whole path, small and true: scenes, base, SFT, DPO, evaluation, crops of real photographs, one report.
 
 Each stage calls what its own command calls (`data build`, `train`, `predict`, `score`, `crop`); nothing here is a
-special case of it. A finished stage is not done again when the command is repeated.
+special case of it. Scenes, trainings and answers that are done are not done again when the command is repeated.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import EnvironmentProblem
+from crop_reasoning.errors import Interrupted, RecipeError
 from crop_reasoning.evaluation.gallery import Gallery, answer_card
-from crop_reasoning.evaluation.report import facts_of, galleries_of, markdown_table, render_report, spread_of
+from crop_reasoning.evaluation.report import (
+    facts_of,
+    galleries_of,
+    markdown_table,
+    render_report,
+    spread_of,
+    write_report,
+)
 from crop_reasoning.evaluation.score import Report, score, with_preference
 from crop_reasoning.evaluation.statistics import Interval, paired_difference
 from crop_reasoning.log import say
+from crop_reasoning.models.packages import TRAINING, require_packages
 from crop_reasoning.reasoning.rationale import Parsed
 
 SCENES = {
@@ -41,12 +49,20 @@ class Summary:
 
 
 def run(out: Path, seed: int = 0) -> Summary:
-    """Do everything that is not done yet in `out`, and measure it."""
+    """Do everything that is not done yet in `out`, and measure it. `RecipeError` if `out` was begun with another seed.
+
+    `Interrupted` after Ctrl-C: the same call goes on where it was.
+    """
     began = time.monotonic()
-    build_scenes(out, seed)
-    for stage in STAGES:
-        train_stage(stage, out, seed)
-    reports = {stage: measure(stage, out) for stage in STAGES}
+    require_packages(TRAINING, "the quickstart")
+    require_packages(("skimage",), "cropping photographs at the end", "samples")  # said now, not after the training
+    try:
+        build_scenes(out, seed)
+        for stage in STAGES:
+            train_stage(stage, out, seed)
+        reports = {stage: measure(stage, out) for stage in STAGES}
+    except (Interrupted, KeyboardInterrupt):
+        raise Interrupted(f"{out}: stopped by hand; the same command goes on where it was") from None
     verdicts = judge(reports)
     gallery = crop_photos(out)
     seconds = time.monotonic() - began
@@ -61,13 +77,18 @@ def run(out: Path, seed: int = 0) -> Summary:
 def build_scenes(out: Path, seed: int) -> None:
     """Scenes for base training and, from other seeds, for SFT, DPO and the test."""
     from data_builders.build import build_dataset
+    from data_builders.manifest import read_manifest
 
     for number, (name, counts) in enumerate(SCENES.items()):
-        folder = out / "data" / name
-        if not (folder / "manifest.json").is_file():
+        folder, scene_seed = out / "data" / name, 2 * seed + number
+        manifest = read_manifest(folder)
+        if manifest is None:
             say(f"— scenes for {name}")
             workers = os.cpu_count() or 1
-            build_dataset("toy", None, folder, {**counts, "seed": 2 * seed + number, "workers": workers})
+            build_dataset("toy", None, folder, {**counts, "seed": scene_seed, "workers": workers})
+        elif manifest["settings"]["seed"] != scene_seed:
+            before = (manifest["settings"]["seed"] - number) // 2
+            raise RecipeError(f"{out}: was begun with --seed {before}, got --seed {seed}; give another --out")
 
 
 def train_stage(stage: str, out: Path, seed: int) -> None:
@@ -90,16 +111,26 @@ def train_stage(stage: str, out: Path, seed: int) -> None:
 
 
 def measure(stage: str, out: Path) -> Report:
-    """Predict and score the unseen test scenes, and score their ranked pairs."""
+    """What `evaluate --pairs` does with a stage: answers and ranked pairs of the unseen test scenes, report, card."""
     from crop_reasoning.engines.hf import HFEngine
     from crop_reasoning.evaluation.predict import predict
+    from crop_reasoning.evaluation.predictions import weights_of
     from crop_reasoning.evaluation.preference import preference_accuracy
+    from crop_reasoning.training.card import write_card
 
-    data, folder = out / "data" / "crop", out / stage / "eval"
+    data, run_folder = out / "data" / "crop", out / stage
+    predictions = _predictions(out, stage)
     say(f"— evaluation of {stage}")
-    engine = HFEngine(str(out / stage))
-    predict(engine, data, "test", folder / "predictions.jsonl", batch_size=50)
-    return with_preference(score(data, folder / "predictions.jsonl"), preference_accuracy(engine, data, "test"))
+    engine = HFEngine(str(run_folder))
+    predict(engine, data, "test", predictions, batch_size=50, weights=weights_of(str(run_folder)))
+    report = with_preference(score(data, predictions), preference_accuracy(engine, data, "test"))
+    write_report(report, data, predictions, predictions.parent)
+    write_card(run_folder)
+    return report
+
+
+def _predictions(out: Path, stage: str) -> Path:
+    return out / stage / "eval" / "crop-test" / "predictions.jsonl"
 
 
 def rows_of(reports: dict[str, Report]) -> list[Any]:
@@ -140,17 +171,13 @@ def _mark(good: bool) -> str:
 def crop_photos(out: Path) -> Gallery:
     """Crops of real photographs, which nano has never seen the like of: to look at, not to measure."""
     from PIL import Image
+    from skimage import data as samples
 
     from crop_reasoning.engines.hf import HFEngine
     from crop_reasoning.serving.answer import CropRequest, answer
     from crop_reasoning.serving.render import write_crop
 
     say("— crops of real photographs")
-    try:
-        from skimage import data as samples
-    except ImportError:
-        install = 'pip install -c constraints.txt -e ".[samples]"'
-        raise EnvironmentProblem(f"scikit-image is missing, its photographs are cropped here; {install}") from None
     engine = HFEngine(str(out / "dpo"))
     folder, cards = out / "photos", []
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,12 +202,12 @@ def figures_of(report: Report) -> dict[str, float | None]:
 
 def _html(out: Path, reports: dict[str, Report], verdicts: list[str], photos: Gallery, seconds: float) -> str:
     dpo = reports["dpo"]
-    galleries = [*galleries_of(dpo, out / "data" / "crop", out / "dpo" / "eval" / "predictions.jsonl"), photos]
+    shown = galleries_of(dpo, out / "data" / "crop", _predictions(out, "dpo"))
     notes = [*verdicts, f"This report took {seconds:.0f} s of this machine, stages that were already done not counted."]
     return render_report(
         "crop-reasoning quickstart",
         rows_of(reports),
-        galleries,
+        [*shown, photos],
         notes,
         protocol=dpo.protocol,
         spreads=[spread_of(report) for report in reports.values()],

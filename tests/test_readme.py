@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -105,6 +106,32 @@ def test_a_renamed_option_or_verb_in_a_document_would_be_found() -> None:
             check_whole(f"{NAME} {line}")
     with pytest.raises(AssertionError, match="--ratio"):
         check_mention("crop-reasoning crop … --ratio 4:5")
+
+
+def test_the_readmes_commands_work_in_their_order() -> None:
+    """What a command reads was written by one before it: data sets, models, runs and reports."""
+    made: set[str] = set()
+    for line in whole_commands((ROOT / "README.md").read_text(encoding="utf-8")):
+        words = shlex.split(line, comments=True)[1:]
+        options = dict(itertools.pairwise(words))
+        if words[:2] == ["data", "build"] or words[0] == "quickstart":
+            made.add(options["--out"])
+        elif words[0] == "data":
+            assert words[2] in made, line
+        elif words[0] == "train":
+            recipe = load_recipe(ROOT / words[1])
+            needed = [recipe.data.folder, recipe.model.base.removesuffix("/model"), recipe.model.adapter or ""]
+            assert {name for name in needed if name not in ("", "nano")} <= made, line
+            if "--dry-run" not in words:
+                made.add(recipe.output)
+        else:
+            read = [options.get(option) for option in ("--run", "--data", "--predictions", "--against")]
+            for name in filter(None, read):
+                assert name in made, line
+            if words[0] == "evaluate":
+                made.add(f"{options['--run']}/eval/{Path(options['--data']).name}-test/report.json")
+            elif words[0] == "predict":
+                made.add(options["--out"])
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
