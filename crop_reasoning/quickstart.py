@@ -29,7 +29,7 @@ from crop_reasoning.models.packages import TRAINING, require_packages
 from crop_reasoning.reasoning.rationale import Parsed
 
 SCENES = {
-    "base": {"train": 2400, "val": 0, "test": 0, "anywhere": True},
+    "base": {"train": 1800, "val": 0, "test": 0, "anywhere": True},
     "crop": {"train": 1600, "val": 40, "test": 200},
 }
 STAGES = ("base", "sft", "dpo")
