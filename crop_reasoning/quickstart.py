@@ -61,10 +61,10 @@ def run(out: Path, seed: int = 0) -> Summary:
         for stage in STAGES:
             train_stage(stage, out, seed)
         reports = {stage: measure(stage, out) for stage in STAGES}
+        gallery = crop_photos(out)
     except (Interrupted, KeyboardInterrupt):
         raise Interrupted(f"{out}: stopped by hand; the same command goes on where it was") from None
     verdicts = judge(reports)
-    gallery = crop_photos(out)
     seconds = time.monotonic() - began
     table = markdown_table(rows_of(reports))
     report = out / "report.html"

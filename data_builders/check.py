@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.evaluation.metrics import ground_truths
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.json_fields import as_object, as_text
@@ -119,7 +120,7 @@ def _check_rationales(folder: Path, records: dict[str, CropRecord], members: set
     for where, (record_id, box) in _read(folder / RATIONALES, parse, findings):
         _check_member(where, record_id, members, findings)
         record = records.get(record_id)
-        if record and record.crops and not any(_is_same(box, best) for best in _best_crops(record)):
+        if record and record.crops and not any(_is_same(box, best) for best in ground_truths(record)):
             findings.add(
                 where,
                 f"record {record_id}: the answer decides on {_edges(box)}, expected a crop of the record's highest "
@@ -142,11 +143,6 @@ def _check_pair_rationales(folder: Path, members: set[str], findings: Findings) 
 
     for where, record_id in _read(folder / PAIR_RATIONALES, parse, findings):
         _check_member(where, record_id, members, findings)
-
-
-def _best_crops(record: CropRecord) -> list[Box]:
-    highest = max(crop.score for crop in record.crops)
-    return [crop.box for crop in record.crops if crop.score == highest]
 
 
 def _is_same(box: Box, other: Box) -> bool:

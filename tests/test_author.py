@@ -37,7 +37,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_rule_about_the_company_of_a_crop_knows_the_preferred_one(scenes: Path) -> None:
-    """The size that recurs among the proposals was the preferred crop's once: right in 900 of 1,000 unequal pairs."""
+    """The size that recurs among the proposals was the preferred crop's once: right in nine of ten unequal pairs."""
 
     def alike(a: Box, b: Box) -> bool:
         return abs(a.width - b.width) < 0.004 and abs(a.height - b.height) < 0.004
