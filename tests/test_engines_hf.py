@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,9 +159,10 @@ def test_what_goes_wrong_while_streaming_reaches_the_reader(engine):
 
 def slow_score(engine: HFEngine, request: Request, text: str) -> float:
     """Log-probability of a continuation, one forward pass a token, without padding or shared work."""
-    with_text, without = [engine.inputs([request], [words])["input_ids"][0] for words in (text, "")]
+    batch = engine.inputs([replace(request, prefix=request.prefix + text)])
+    with_text, without = batch["input_ids"][0], engine.inputs([request])["input_ids"][0]
     start = next((i for i, (a, b) in enumerate(zip(with_text, without, strict=False)) if a != b), len(without))
-    batch, total = engine.inputs([request], [text]), 0.0
+    total = 0.0
     with torch.inference_mode():
         for end in range(start, len(with_text)):
             part = {key: batch[key][:, :end] for key in ("input_ids", "attention_mask", "mm_token_type_ids")}

@@ -8,7 +8,7 @@ import torch
 from crop_reasoning.training.muon import LARGEST, Muon, is_layer_matrix, orthogonal
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 8, 24), (2, 24, 8)])
+@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 8, 16), (2, 8, 24), (2, 64, 8)])
 def test_orthogonal_brings_every_singular_value_near_one_and_keeps_the_directions(shape):
     matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)

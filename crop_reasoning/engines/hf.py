@@ -36,12 +36,12 @@ class HFEngine:
         self.budget = vision_budget(self.processor, self.family)
         self.prompt_id = prompt_id or found.prompt_id or FULL
 
-    def inputs(self, requests: Sequence[Request], continuations: Sequence[str] | None = None) -> Any:
-        """Left-padded model inputs of conversations, each followed by its prefix (and a continuation)."""
+    def inputs(self, requests: Sequence[Request]) -> Any:
+        """Left-padded model inputs of conversations, each followed by its prefix."""
         texts = []
-        for index, request in enumerate(requests):
+        for request in requests:
             text = self.processor.apply_chat_template(request.messages, add_generation_prompt=True, tokenize=False)
-            texts.append(text + request.prefix + (continuations[index] if continuations else ""))
+            texts.append(text + request.prefix)
         images = [[request.image] for request in requests]
         batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, padding_side="left")
         return batch.to(self.model.device)
@@ -108,35 +108,52 @@ class HFEngine:
     ) -> list[list[float]]:
         """Sum of the log-probabilities of each continuation's tokens after its request's conversation and prefix.
 
-        `continuations[i]` are alternatives for request i. One forward pass of all pairs, padded on the left.
+        `continuations[i]` are alternatives for request i. What they follow is computed once for all of them.
         """
         import torch
 
-        pairs = [(request, text) for request, texts in zip(requests, continuations, strict=True) for text in texts]
-        if not pairs:
+        rows = [row for row, texts in enumerate(continuations) for _ in texts]
+        if not rows:
             return []
-        batch = self.inputs([request for request, _ in pairs], [text for _, text in pairs])
-        counts = self._continuation_tokens(pairs)
-        longest = max(counts)
+        shared, tails = self._split_tokens(requests, continuations)
+        batch = _drop_last(self.inputs(requests), shared, self.processor.tokenizer.pad_token_id)
+        longest, device = max(map(len, tails)), self.model.device
+        tokens = torch.tensor([tail + [0] * (longest - len(tail)) for tail in tails], device=device)
+        mask = torch.tensor([[1] * len(tail) + [0] * (longest - len(tail)) for tail in tails], device=device)
         with torch.inference_mode():
-            logits = self.model(**batch, logits_to_keep=longest + 1).logits[:, :-1].float()
-        log_probs = logits.log_softmax(-1)
-        targets = batch["input_ids"][:, -longest:]
-        scores = log_probs.gather(2, targets[..., None])[..., 0]
-        sums = iter([float(row[longest - count :].sum()) for row, count in zip(scores, counts, strict=True)])
+            before = self.model(**batch, use_cache=True, logits_to_keep=1)
+            before.past_key_values.batch_select_indices(torch.tensor(rows, device=device))
+            seen = torch.cat([batch["attention_mask"][rows], mask], 1)
+            # A position is the number of tokens before it, plus what the photo's tokens save by lying in a plane.
+            plain = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+            places = seen.cumsum(1)[:, -longest:] - 1 + plain.model.rope_deltas[rows]
+            after = self.model(
+                input_ids=tokens,
+                attention_mask=seen,
+                position_ids=places.expand(3, -1, -1),
+                past_key_values=before.past_key_values,
+            )
+        logits = torch.cat([before.logits[rows], after.logits[:, :-1]], 1).float()
+        scores = logits.log_softmax(-1).gather(2, tokens[..., None])[..., 0] * mask
+        sums = iter(scores.sum(1).tolist())
         return [[next(sums) for _ in texts] for texts in continuations]
 
-    def _continuation_tokens(self, pairs: list[tuple[Request, str]]) -> list[int]:
-        """How many tokens at the end belong to the continuation: those after the longest prefix both texts share."""
+    def _split_tokens(
+        self, requests: Sequence[Request], continuations: Sequence[Sequence[str]]
+    ) -> tuple[list[int], list[list[int]]]:
+        """How many of each prefix's last tokens are others once a continuation follows, and, of each continuation, the
+        tokens from there on."""
         tokenizer = self.processor.tokenizer
-        counts = []
-        for request, text in pairs:
-            prefix, whole = (
-                tokenizer(t, add_special_tokens=False).input_ids for t in (request.prefix, request.prefix + text)
+        dropped, tails = [], []
+        for request, texts in zip(requests, continuations, strict=True):
+            prefix, *wholes = (
+                tokenizer(request.prefix + text, add_special_tokens=False).input_ids for text in ("", *texts)
             )
-            shared = next((i for i, (a, b) in enumerate(zip(prefix, whole, strict=False)) if a != b), len(prefix))
-            counts.append(len(whole) - shared)
-        return counts
+            columns = zip(prefix, *wholes, strict=False)
+            shared = next((i for i, column in enumerate(columns) if len(set(column)) > 1), len(prefix))
+            dropped.append(len(prefix) - shared)
+            tails += [whole[shared:] for whole in wholes]
+        return dropped, tails
 
     def _options(self, max_new_tokens: int, temperature: float) -> dict[str, Any]:
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0}
@@ -151,3 +168,14 @@ class HFEngine:
         kept = tokens if stop is None else tokens[:stop]
         text = request.prefix + self.processor.tokenizer.decode(kept, skip_special_tokens=True)
         return Generation(text, "length" if stop is None else "stop", prompt_tokens, len(kept), seconds)
+
+
+def _drop_last(batch: Any, counts: Sequence[int], pad: int) -> Any:
+    """Left-padded inputs without the last `counts[i]` tokens of row i; the rows stay flush on the right."""
+    for row, count in enumerate(counts):
+        if count:
+            for name, filler in (("input_ids", pad), ("attention_mask", 0), ("mm_token_type_ids", 0)):
+                if name in batch:
+                    batch[name][row] = batch[name][row].roll(count)
+                    batch[name][row, :count] = filler
+    return batch

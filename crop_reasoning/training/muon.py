@@ -16,6 +16,8 @@ import torch
 LARGEST = 256
 """A matrix whose shorter side is longer costs more to orthogonalize than a model as small as nano gains."""
 ITERATIONS = 5
+LONG = 2
+"""How many times longer than wide a matrix must be for iterating its Gram matrix to be the cheaper way."""
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Odd polynomial that brings singular values from (0, 1] near 1 (0.7 to 1.2) when applied `ITERATIONS` times."""
 
@@ -54,13 +56,32 @@ def is_layer_matrix(name: str, parameter: Any) -> bool:
 
 
 def orthogonal(matrices: Any) -> Any:
-    """(n, rows, columns) matrices with all singular values brought near 1, by Newton-Schulz iterations in float32."""
-    if matrices.shape[1] > matrices.shape[2]:
+    """(n, rows, columns) matrices with all singular values brought near 1, by Newton-Schulz iterations in float32.
+
+    Every iteration multiplies by a polynomial of the Gram matrix, and such polynomials commute; so a long matrix needs
+    only its small Gram matrix iterated, and itself multiplied once at the end.
+    """
+    rows, columns = matrices.shape[1:]
+    if rows > columns:
         return orthogonal(matrices.mT).mT
-    linear, cubic, quintic = QUINTIC
     x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(ITERATIONS):
-        gram = x @ x.mT
-        gram = torch.baddbmm(gram, gram, gram, beta=cubic, alpha=quintic)
-        x = torch.baddbmm(x, gram, x, beta=linear)
-    return x
+    if columns <= LONG * rows:
+        for _ in range(ITERATIONS):
+            x = _polynomial(x @ x.mT) @ x
+        return x
+    gram = x @ x.mT
+    product = _polynomial(gram)
+    factor = product
+    for _ in range(ITERATIONS - 1):
+        gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        product = factor @ product
+    return product @ x
+
+
+def _polynomial(gram: Any) -> Any:
+    """a I + b G + c G^2 of symmetric (n, rows, rows) matrices G."""
+    linear, cubic, quintic = QUINTIC
+    found = torch.baddbmm(gram, gram, gram, beta=cubic, alpha=quintic)
+    found.diagonal(dim1=1, dim2=2).add_(linear)
+    return found
