@@ -1,7 +1,7 @@
 """Boxes: four floats in [0,1] of the upright image, the only form a box has inside this package.
 
 This module owns the arithmetic of boxes. It must not know pixels of resized images or a model's integers: those belong
-to `codecs`. Official annotation orders enter only through functions named `from_<order>`.
+to `codecs`. The orders in which annotation files write a box are known to `corners` alone.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Box:
 
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+ORDERS = ("x y w h", "x1 y1 x2 y2", "y1 x1 y2 x2")
+"""How annotation files write a box."""
 
 
 def clip(x1: float, y1: float, x2: float, y2: float) -> Box:
@@ -78,8 +80,25 @@ def clip(x1: float, y1: float, x2: float, y2: float) -> Box:
     return Box(max(0.0, x1), max(0.0, y1), min(1.0, x2), min(1.0, y2))
 
 
+def corners(values: Sequence[float], order: str) -> tuple[float, float, float, float]:
+    """`x1 y1 x2 y2` of four numbers that are written in `order`, one of `ORDERS`; the unit stays.
+
+    >>> corners([10, 20, 50, 80], "x y w h")
+    (10, 20, 60, 100)
+    """
+    a, b, c, d = values
+    match order:
+        case "x1 y1 x2 y2":
+            return (a, b, c, d)
+        case "y1 x1 y2 x2":
+            return (b, a, d, c)
+        case "x y w h":
+            return (a, b, a + c, b + d)
+    raise ValueError(f"order {order!r}, expected one of {', '.join(ORDERS)}")
+
+
 def from_xyxy_px(values: Sequence[float], wh: Size) -> Box:
-    """A box from `x1 y1 x2 y2` in pixels of an image of size `wh` (GAICD's order is `from_yxyx_px`).
+    """A box from `x1 y1 x2 y2` in pixels of an image of size `wh` (other orders: `corners` first).
 
     >>> from_xyxy_px([10, 20, 60, 100], (100, 200)).xyxy
     (0.1, 0.1, 0.6, 0.5)
@@ -87,22 +106,6 @@ def from_xyxy_px(values: Sequence[float], wh: Size) -> Box:
     x1, y1, x2, y2 = values
     w, h = wh
     return Box(x1 / w, y1 / h, x2 / w, y2 / h)
-
-
-def from_xywh_px(values: Sequence[float], wh: Size) -> Box:
-    """A box from `x y width height` in pixels (FCDB's order).
-
-    >>> from_xywh_px([10, 20, 50, 80], (100, 200)).xyxy
-    (0.1, 0.1, 0.6, 0.5)
-    """
-    x, y, width, height = values
-    return from_xyxy_px((x, y, x + width, y + height), wh)
-
-
-def from_yxyx_px(values: Sequence[float], wh: Size) -> Box:
-    """A box from `y1 x1 y2 x2` in pixels (the order of GAICD's files and of FLMS's .mat)."""
-    y1, x1, y2, x2 = values
-    return from_xyxy_px((x1, y1, x2, y2), wh)
 
 
 def to_xyxy_px(box: Box, wh: Size) -> tuple[int, int, int, int]:

@@ -29,6 +29,8 @@ from crop_reasoning.json_fields import (
 )
 
 SPLITS = ("train", "val", "test")
+LABELS_ONLY = "composition"
+"""The task of records that hold labels of a photo and no crop."""
 Item = TypeVar("Item")
 
 
@@ -57,8 +59,9 @@ class ScoredCrop:
 class CropRecord:
     """One photograph of a data set with its crops, best first.
 
-    `task` is `free` for plain cropping. `subject` and `aspect` (width, height) hold what the task gives, else None.
-    `scene` holds measured or known composition facts (see `composition.elements`), empty if nothing is known.
+    `task` is `free` for plain cropping; `LABELS_ONLY` allows that there is no crop. `subject` and `aspect` (width,
+    height) hold what the task gives, else None. `scene` holds measured or known composition facts (see
+    `composition.elements`), empty if nothing is known.
     """
 
     id: str

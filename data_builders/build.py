@@ -1,17 +1,34 @@
-"""From a data set's name to a finished folder: records, pairs, rationales, manifest."""
+"""From a data set's name to a finished folder: records, pairs, rationales, Parquet, card, manifest."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError, EnvironmentProblem, Interrupted, RecipeError
+from crop_reasoning.records import read_records
+from data_builders.dataset_card import write_card
+from data_builders.importing import import_sources
 from data_builders.manifest import read_manifest, write_manifest
+from data_builders.parquet import write_parquet
 
-BUILDERS = {"toy": "data_builders.toy:build", "fcdb": "data_builders.fcdb:build"}
-"""Name to `build(root: Path | None, out: Path, **options) -> dict`, what the manifest says beside counts and hashes."""
+READERS = {
+    "cpc": "data_builders.cpc:read",
+    "fcdb": "data_builders.fcdb:read",
+    "flms": "data_builders.flms:read",
+    "gaicd_v1": "data_builders.gaicd:read_v1",
+    "gaicd_v2": "data_builders.gaicd:read_v2",
+    "gnmc": "data_builders.gnmc:read",
+    "hcic": "data_builders.hcic:read",
+    "kupcp": "data_builders.kupcp:read",
+    "sacd": "data_builders.sacd:read",
+}
+"""Data sets that are read from a user's copy: name to `read(root, **options) -> Source` (or several of them)."""
+TOY = "data_builders.toy:build"
+BUILDERS = ("toy", *READERS)
 _NO_TRACE = ("workers",)  # options that change no byte of the output
 
 
@@ -26,8 +43,7 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
 
     if name not in BUILDERS:
         raise RecipeError(f"data set {name!r}: expected one of {', '.join(sorted(BUILDERS))}")
-    module, _, function = BUILDERS[name].partition(":")
-    builder = getattr(import_module(module), function)
+    builder = _load(TOY) if name == "toy" else _importer(_load(READERS[name]))
     defaults = {
         key: parameter.default
         for key, parameter in inspect.signature(builder).parameters.items()
@@ -54,7 +70,31 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     counts = write_rationales(out, seed)
     if "pair_rationales" not in counts:
         (out / "pair_rationales.jsonl").unlink(missing_ok=True)  # an earlier build's, of pairs that are gone
-    return write_manifest(out, name, settings, report)
+    if name != "toy":
+        write_parquet(out, read_records(out))
+    manifest = write_manifest(out, name, settings, report)
+    if name != "toy":
+        write_card(out, manifest)
+    return manifest
+
+
+def _load(place: str) -> Callable[..., Any]:
+    module, _, function = place.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
+
+
+def _importer(read: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """A builder around a reader: `copy` and `workers` are every importer's, other options are the reader's own."""
+
+    def build(root: Path | None, out: Path, *, copy: bool = False, workers: int = 2, **own: Any) -> dict[str, Any]:
+        found = read(root, **own)
+        return import_sources(found if isinstance(found, list) else [found], out, copy=copy, workers=workers)
+
+    ours = [parameter for key, parameter in inspect.signature(build).parameters.items() if key != "own"]
+    theirs = [parameter for key, parameter in inspect.signature(read).parameters.items() if key != "root"]
+    build.__signature__ = inspect.Signature([*ours, *theirs])  # type: ignore[attr-defined]
+    return build
 
 
 def _refuse_other_content(out: Path, name: str, settings: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.json_fields import as_object, as_text
 from crop_reasoning.log import progress
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, rationale_from_json
-from crop_reasoning.records import CropRecord, pair_from_json, record_from_json
+from crop_reasoning.records import LABELS_ONLY, CropRecord, pair_from_json, record_from_json
 from data_builders.manifest import MANIFEST, read_manifest
 
 RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
@@ -98,7 +98,7 @@ def _check_records(records: Sequence[tuple[str, CropRecord]], findings: Findings
         if record.id in first:
             findings.add(where, f"record id {record.id!r} stands in {first[record.id]} already; ids must be unique")
         first.setdefault(record.id, where)
-        if not record.crops:
+        if not record.crops and record.task != LABELS_ONLY:
             findings.add(where, f"record {record.id}: has no crop, expected at least one")
 
 
@@ -126,7 +126,8 @@ def _check_rationales(folder: Path, records: dict[str, CropRecord], members: set
                 f"record {record_id}: the answer decides on {_edges(box)}, expected a crop of the record's highest "
                 f"score, {_edges(record.best)}; write the rationales anew",
             )
-    if silent := sorted(members - answered):
+    wordless = {record.id for record in records.values() if not record.crops}
+    if silent := sorted(members - answered - wordless):
         findings.add(RATIONALES, f"{len(silent)} records have no rationale, {silent[0]} among them; write them anew")
 
 

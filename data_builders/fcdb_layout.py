@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Size
 from crop_reasoning.records import read_jsonl
+from data_builders.importing import Four, Ranked
 
 CROPPING = {"train": "cropping_training_set.json", "test": "cropping_testing_set.json"}
 RANKING = "ranking_annotation.json"
 OFFICIAL_COUNTS = {"train": 1369, "test": 345}
 """Photos that the released cropping files list."""
-Xywh = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,6 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class RankedPair:
-    """Two crops of one photo, `x y w h` in pixels of the original, and how many people preferred each."""
-
-    crops: tuple[Xywh, Xywh]
-    votes: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Photo:
     """One listed photo: its file name, official split, expert crop (`x y w h`, pixels of the original) and pairs."""
 
@@ -54,14 +46,12 @@ class Photo:
     photo_id: int
     split: str
     url: str
-    crop: Xywh
-    ranked: tuple[RankedPair, ...]
+    crop: Four
+    ranked: tuple[Ranked, ...]
 
 
 def find_layout(root: Path) -> Layout:
     """The layout of the copy at `root`; `DataError` names the first file or folder that is missing."""
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected your copy of FCDB (see data_builders/README.md)")
     if (root / "official").is_dir():
         layout = Layout("resized", root / "official", root / "images_512")
         needed = root / "manifest.jsonl"
@@ -89,12 +79,12 @@ def read_photos(layout: Layout) -> tuple[list[Photo], int]:
 
     `DataError` names the file and the entry that cannot be read, and a photo that is listed twice.
     """
-    ranked: dict[str, tuple[RankedPair, ...]] = {}
+    ranked: dict[str, tuple[Ranked, ...]] = {}
     path = layout.annotations / RANKING
     for number, entry in enumerate(_load(path)):
         try:
             ranked[_file_name(entry["url"])] = tuple(
-                RankedPair(
+                Ranked(
                     (_four(pair["crop_0"]), _four(pair["crop_1"])), (int(pair["vote_for_0"]), int(pair["vote_for_1"]))
                 )
                 for pair in entry["crops"]
@@ -145,7 +135,7 @@ def _file_name(url: str) -> str:
     return PurePosixPath(urlsplit(url).path).name
 
 
-def _four(values: Any) -> Xywh:
+def _four(values: Any) -> Four:
     x, y, width, height = (float(value) for value in values)
     return (x, y, width, height)
 

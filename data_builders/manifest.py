@@ -30,11 +30,12 @@ def write_manifest(folder: Path, dataset: str, settings: dict[str, Any], report:
         "records": Counter(split_of.values()),
         "pairs": Counter(split_of[pair.record_id] for pair in read_pairs(folder)) if has_pairs else Counter(),
     }
+    files = [*sorted(folder.glob("*.jsonl")), *sorted(folder.glob("parquet/*.parquet"))]
     manifest = {
         "dataset": dataset,
         "settings": settings,
         "counts": {name: {split: count[split] for split in SPLITS} for name, count in counts.items()},
-        "files": {path.name: sha256_of(path) for path in sorted(folder.glob("*.jsonl"))},
+        "files": {path.relative_to(folder).as_posix(): sha256_of(path) for path in files},
         **report,
     }
     partial = folder / (MANIFEST + ".partial")

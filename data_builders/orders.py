@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.geometry import Box, Size, from_xywh_px, from_xyxy_px, from_yxyx_px
+from crop_reasoning.geometry import ORDERS, Size, corners
 
-ORDERS: dict[str, Callable[[Sequence[float], Size], Box]] = {
-    "x y w h": from_xywh_px,
-    "x1 y1 x2 y2": from_xyxy_px,
-    "y1 x1 y2 x2": from_yxyx_px,
-}
 SLACK_PX = 2
-"""Released boxes stand out of their photo by up to this much; builders clip those, so here they count as inside."""
+"""Released boxes stand out of their photo by up to this much here and there: such a box counts as inside."""
 IMPLAUSIBLE = 1 / 3
 """A file of whose boxes a larger share lies outside the photos was not written in the order it is read in."""
 _EXPLAINS = 0.9  # an order under which fewer boxes lie inside explains nothing
@@ -21,15 +16,21 @@ _EXPLAINS = 0.9  # an order under which fewer boxes lie inside explains nothing
 Sample = tuple[Sequence[float], Size]
 
 
-def refuse_wrong_order(samples: Sequence[Sample], fits: Sequence[bool], order: str, where: str) -> None:
+def overflow(values: Sequence[float], order: str, wh: Size) -> float:
+    """By how much, in the unit of `wh`, a written box stands out of an image of that size; 0 if it lies inside."""
+    x1, y1, x2, y2 = corners(values, order)
+    return max(0.0, -x1, -y1, x2 - wh[0], y2 - wh[1])
+
+
+def refuse_wrong_order(samples: Sequence[Sample], order: str, where: str, slack: float = SLACK_PX) -> None:
     """`DataError` if more than a third of the boxes, as read in `order`, lie outside; it names the likely order.
 
-    `samples` are boxes as written with the size of the photo they refer to, `fits` whether each was found inside.
+    `samples` are boxes as written with the size of the image they refer to.
     """
-    outside = sum(not fit for fit in fits)
+    inside = {name: sum(_is_inside(sample, name, slack) for sample in samples) for name in ORDERS}
+    outside = len(samples) - inside.pop(order)
     if outside <= IMPLAUSIBLE * len(samples):
         return
-    inside = {name: sum(_is_inside(sample, name) for sample in samples) for name in ORDERS if name != order}
     likely = max(inside, key=lambda name: inside[name])
     if inside[likely] >= _EXPLAINS * len(samples):
         verdict = (
@@ -41,13 +42,7 @@ def refuse_wrong_order(samples: Sequence[Sample], fits: Sequence[bool], order: s
     raise DataError(f"{where}: {outside} of {len(samples)} boxes read as {order} lie outside their photos; {verdict}")
 
 
-def _is_inside(sample: Sample, order: str) -> bool:
-    """Whether the box lies inside a photo that is larger by the slack on every side."""
-    crop, (width, height) = sample
-    far = 0 if order == "x y w h" else SLACK_PX  # a size stays as it is when its corner moves
-    moved = [value + shift for value, shift in zip(crop, (SLACK_PX, SLACK_PX, far, far), strict=True)]
-    try:
-        ORDERS[order](moved, (width + 2 * SLACK_PX, height + 2 * SLACK_PX))
-    except DataError:
-        return False
-    return True
+def _is_inside(sample: Sample, order: str, slack: float) -> bool:
+    values, wh = sample
+    x1, y1, x2, y2 = corners(values, order)
+    return x1 < x2 and y1 < y2 and overflow(values, order, wh) <= slack

@@ -1,11 +1,13 @@
 """What a builder must know of a photo file: its hashes, its upright size, or why it cannot be used.
 
-Every file is read and decoded once, in threads. This module must not know any data set.
+Every file is read and decoded once, in threads, and noted in a journal, so that a stopped build goes on where it was.
+This module must not know any data set.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections import Counter
@@ -21,6 +23,7 @@ from crop_reasoning.log import progress
 
 FLICKR_PLACEHOLDERS = ("81a138e324eb90447d14f69f7f2af02a9fb76b6f", "27e8f466")
 """Beginnings of the sha1 of the pictures that Flickr sends for removed photos; 8 digits are published of the second."""
+JOURNAL = "photos.journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +36,41 @@ class PhotoFile:
     reason: str = ""
 
 
-def inspect_photos(paths: Sequence[Path], workers: int = 1) -> list[PhotoFile]:
+def inspect_photos(paths: Sequence[Path], workers: int, journal: Path) -> list[PhotoFile]:
     """Read, hash and decode every file, in the order given; nothing is raised for a bad one.
 
-    Files of the very same bytes are all refused: no two photographs are equal, but placeholders are.
+    Files that `journal` knows, by path, size and time of change, are not read again. Different files of the very same
+    bytes are all refused: no two photographs are equal, but placeholders are.
     """
+    known = _read_journal(journal)
+    stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
+    files = {path: known[stamp] for path, stamp in stamps.items() if stamp in known}
+    unread = [path for path in stamps if path not in files]
     pool = ThreadPoolExecutor(max(1, workers))
     try:
-        files = list(progress(pool.map(inspect_photo, paths), "photos", len(paths)))
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        with journal.open("a", encoding="utf-8") as lines:
+            for file in progress(pool.map(inspect_photo, unread), "photos", len(unread)):
+                files[file.path] = file
+                if stamp := stamps[file.path]:
+                    lines.write(_line(stamp, file))
     finally:
         pool.shutdown(cancel_futures=True)
-    copies = Counter(file.sha256 for file in files if not file.reason)
+    copies = Counter(file.sha256 for file in files.values() if not file.reason)
     return [
         replace(file, reason=f"{copies[file.sha256]} photos have these very bytes: a placeholder or a copy")
         if not file.reason and copies[file.sha256] > 1
         else file
-        for file in files
+        for file in (files[path] for path in paths)
     ]
 
 
 def inspect_photo(path: Path) -> PhotoFile:
     """One file's hash and upright size, or the reason why it is of no use."""
     if not path.is_file():
-        return PhotoFile(path, reason="missing: no such file")
+        return PhotoFile(
+            path, reason="missing: a link that leads nowhere" if path.is_symlink() else "missing: no such file"
+        )
     content = path.read_bytes()
     if hashlib.sha1(content).hexdigest().startswith(FLICKR_PLACEHOLDERS):
         return PhotoFile(path, reason="Flickr's placeholder for a removed photo")
@@ -74,3 +89,30 @@ def copy_photo(file: PhotoFile, target: Path) -> None:
     partial = target.with_name(target.name + ".partial")
     shutil.copyfile(file.path, partial)
     os.replace(partial, target)
+
+
+def _stamp(path: Path) -> str:
+    """What changes when a file does: its place, size and time of change; empty if it cannot be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{path.resolve()}|{found.st_size}|{found.st_mtime_ns}"
+
+
+def _line(stamp: str, file: PhotoFile) -> str:
+    value = {"stamp": stamp, "path": str(file.path), "sha256": file.sha256, "wh": file.wh, "reason": file.reason}
+    return json.dumps(value) + "\n"
+
+
+def _read_journal(journal: Path) -> dict[str, PhotoFile]:
+    """The files a journal knows by their stamps; a line that was cut short is forgotten."""
+    known = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []:
+        try:
+            value = json.loads(line)
+            file = PhotoFile(Path(value["path"]), value["sha256"], tuple(value["wh"]), value["reason"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        known[value["stamp"]] = file
+    return known

@@ -30,6 +30,8 @@ def write_rationales(folder: Path, seed: int = 0) -> dict[str, int]:
 
 def _record_lines(records: dict[str, CropRecord], seed: int) -> Iterator[dict[str, Any]]:
     for index, record in enumerate(records.values()):
+        if not record.crops:  # a photo with labels alone
+            continue
         rng = np.random.default_rng([seed, 0, index])
         rationale = author_rationale(record, (record.best,), rng)[0]
         yield {"record_id": record.id, "author": AUTHOR, "grammar": GRAMMAR, "rationale": rationale}

@@ -130,7 +130,7 @@ def test_version() -> None:
         (("train",), "Missing argument 'recipe'"),
         (("train", "{}/good.yaml", "--accelerate", "fsdp3"), "'fsdp3' is not one of"),
         (("data", "build", "toy", "--out", "{}/toy", "--train", "0"), "should be greater than or equal to 1"),
-        (("data", "build", "gaicd", "--out", "{}/x"), "expected one of fcdb, toy"),
+        (("data", "build", "gaicd", "--out", "{}/x"), "expected one of cpc, fcdb, flms"),
         (("data", "build", "toy", "--out", "{}/x", "--copy"), "takes no --copy"),
         (("train", "recipes/nano/stf.yaml"), "did you mean recipes/nano/sft.yaml?"),
         (("train", "{}/typo.yaml"), "did you mean learning_rate?"),

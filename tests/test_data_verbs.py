@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from crop_reasoning.cli.data import app
 from crop_reasoning.errors import CropReasoningError, DataError
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
-from crop_reasoning.records import read_pairs, read_records
+from crop_reasoning.records import SPLITS, read_pairs, read_records
 from tests.fcdb_copy import picture, write_fcdb
 
 
@@ -51,7 +51,7 @@ def test_build_says_what_came_of_it(tmp_path: Path) -> None:
     result = run("build", "fcdb", "--root", root, "--out", tmp_path / "built")
     assert "9 records" in result.stdout
     assert "18 pairs" in result.stdout
-    assert "listed: train 8 of 1,369, test 2 of 345" in result.stdout
+    assert "listed: train 8 (official 1,369), test 2 (official 345)" in result.stdout
     assert "dropped: 1 × missing" in result.stdout
 
 
@@ -60,9 +60,8 @@ def test_build_json_is_the_manifest(tmp_path: Path) -> None:
     manifest = json.loads(result.stdout)
     assert manifest == json.loads((tmp_path / "built" / "manifest.json").read_text())
     assert manifest["counts"]["records"] == {"train": 7, "val": 1, "test": 2}
-    assert manifest["files"].keys() == {
-        "records.jsonl", "pairs.jsonl", "rationales.jsonl", "pair_rationales.jsonl"
-    }  # fmt: skip
+    lines = {"records.jsonl", "pairs.jsonl", "rationales.jsonl", "pair_rationales.jsonl"}
+    assert manifest["files"].keys() == lines | {f"parquet/{split}-00000-of-00001.parquet" for split in SPLITS}
 
 
 def test_build_toy_then_check_it(tmp_path: Path) -> None:
@@ -75,7 +74,10 @@ def test_build_toy_then_check_it(tmp_path: Path) -> None:
 
 def test_build_refuses_what_it_cannot_mean(tmp_path: Path, built: Path) -> None:
     unknown = refused("build", "fcbd", "--out", tmp_path / "x")
-    assert (unknown.exit_code, str(unknown)) == (2, "data set 'fcbd': expected one of fcdb, toy")
+    assert (unknown.exit_code, str(unknown)) == (
+        2,
+        "data set 'fcbd': expected one of cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, sacd, toy",
+    )
     foreign = refused("build", "fcdb", "--out", tmp_path / "x", "--train", "4")
     assert str(foreign) == "data set fcdb takes no --train; it takes --copy, --workers"
     taken = refused("build", "toy", "--out", built)

@@ -15,10 +15,9 @@ from crop_reasoning.geometry import (
     Box,
     centered,
     clip,
+    corners,
     fit_aspect,
-    from_xywh_px,
     from_xyxy_px,
-    from_yxyx_px,
     inside,
     intersection,
     iou,
@@ -67,20 +66,20 @@ def test_the_three_official_orders_name_the_same_box():
     wh = (640, 480)
     expected = (0.1, 0.25, 0.5, 0.75)
     assert from_xyxy_px([64, 120, 320, 360], wh).xyxy == expected
-    assert from_xywh_px([64, 120, 256, 240], wh).xyxy == expected
-    assert from_yxyx_px([120, 64, 360, 320], wh).xyxy == expected
+    assert from_xyxy_px(corners([64, 120, 256, 240], "x y w h"), wh).xyxy == expected
+    assert from_xyxy_px(corners([120, 64, 360, 320], "y1 x1 y2 x2"), wh).xyxy == expected
 
 
 def test_a_box_read_in_the_wrong_order_leaves_the_image_and_is_refused():
     row_first = [100, 500, 400, 900]  # y1 x1 y2 x2 of a 1024x683 photo
-    assert from_yxyx_px(row_first, (1024, 683)).area > 0
+    assert from_xyxy_px(corners(row_first, "y1 x1 y2 x2"), (1024, 683)).area > 0
     with pytest.raises(DataError, match="expected 0 <= x1"):
         from_xyxy_px(row_first, (1024, 683))
 
 
 def test_a_box_beyond_the_image_is_refused_unless_it_is_clipped_on_purpose():
     with pytest.raises(DataError):
-        from_xywh_px([10, 10, 92, 50], (100, 100))
+        from_xyxy_px([10, 10, 102, 60], (100, 100))
     assert clip(0.1, 0.1, 1.02, 0.6).xyxy == (0.1, 0.1, 1.0, 0.6)
     with pytest.raises(DataError):
         clip(1.1, 0.1, 1.2, 0.6)

@@ -16,11 +16,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on
 
 @app.command("build")
 def build(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="fcdb or toy.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="toy, or a data set you have a copy of (see --help).")],
     root: Annotated[Path | None, typer.Option(help="Your copy of the data set, for those that are read.")] = None,
     out: Annotated[Path | None, typer.Option(help="The folder to build; by default data/NAME.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Photos worked on at once.")] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="fcdb: copy the photos, so that the folder can move.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy the photos, so that the folder can move.")] = False,
+    join: Annotated[
+        list[str] | None, typer.Option("--join", metavar="NAME=DIR", help="hcic: a copy whose photos it has boxes for.")
+    ] = None,
     train: Annotated[int | None, typer.Option(min=1, help="toy: training scenes.")] = None,
     val: Annotated[int | None, typer.Option(min=0, help="toy: validation scenes.")] = None,
     test: Annotated[int | None, typer.Option(min=0, help="toy: test scenes.")] = None,
@@ -32,14 +35,23 @@ def build(
 ) -> None:
     """Build records, ranked pairs and rationales from your copy of a data set, or from procedural scenes.
 
+    Data sets: cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, sacd, in the layout their authors ship.
+
     Photos that cannot be used are listed with the reason in manifest.json. The same command gives the same bytes.
 
     Example: crop-reasoning data build fcdb --root FCDB --out data/fcdb
     """
     from data_builders.build import build_dataset
 
-    options = {"workers": workers, "copy": copy or None, "train": train, "val": val, "test": test, "seed": seed}
-    options["anywhere"] = anywhere or None
+    options: dict[str, Any] = {
+        "workers": workers,
+        "copy": copy or None,
+        "train": train,
+        "val": val,
+        "test": test,
+        "seed": seed,
+    }
+    options |= {"anywhere": anywhere or None, "join": join or None}
     given = {key: value for key, value in options.items() if value is not None}
     folder = out or Path("data") / name
     manifest = build_dataset(name, root, folder, given)
@@ -114,8 +126,10 @@ def _summary(folder: Path, manifest: dict[str, Any]) -> str:
 
     lines = [f"{folder}: {counted('records')}, {counted('pairs')}"]
     if "official" in manifest:
-        listed, official = manifest["listed"], manifest["official"]
-        lines.append("listed: " + ", ".join(f"{split} {listed[split]:,} of {official[split]:,}" for split in official))
+        official = manifest["official"]
+        listed = {**dict.fromkeys(official, 0), **manifest["listed"]}
+        known = (f"{split} {count:,} ({_official(official.get(split))})" for split, count in listed.items())
+        lines.append(f"listed: {', '.join(known)}")
     if manifest.get("clipped"):
         lines.append(f"clipped: {len(manifest['clipped'])} × a box that stands out of its photo by a pixel or two")
     dropped = manifest.get("dropped", [])
@@ -124,6 +138,10 @@ def _summary(folder: Path, manifest: dict[str, Any]) -> str:
     if dropped:
         lines.append(f"each dropped item is listed in {folder / 'manifest.json'}")
     return "\n".join(lines)
+
+
+def _official(count: int | None) -> str:
+    return "official count unknown" if count is None else f"official {count:,}"
 
 
 def _print_table(title: str, figures: dict[str, dict[str, Any]]) -> None:

@@ -1,0 +1,279 @@
+"""What every importer does once annotations are read: judge photos, place boxes, list what is lost, write.
+
+A data set's own file says what is listed (`Source`); this module knows no data set. `make` is a pure function of one
+listed photo, so that work beyond one machine maps over photos and only gathers here (docs/scale.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import DataError
+from crop_reasoning.geometry import Box, Size, corners, from_xyxy_px
+from crop_reasoning.images import sha256_of
+from crop_reasoning.records import CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
+from data_builders.orders import SLACK_PX, overflow, refuse_wrong_order
+from data_builders.photos import JOURNAL, PhotoFile, copy_photo, inspect_photos
+
+_MOST_NAMED = 20
+Four = tuple[float, float, float, float]
+Item = dict[str, Any]
+Misfit = Callable[["Listed", Size], str]
+_ASPECT_SLACK_PX = 2.0  # both sides of a resized copy were rounded to whole pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A crop as its annotation writes it, with its score (higher is better) and who gave it."""
+
+    values: Four
+    score: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Two crops of one photo, as written, and how many people preferred each."""
+
+    crops: tuple[Four, Four]
+    votes: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One photo (with one task) as a data set lists it: where it lies and what is said of it, nothing opened yet.
+
+    Boxes are as written (`subject` alone is always x1 y1 x2 y2). They refer to an upright image of `wh`, or to the
+    file itself where that is None. `lost` is the reason why the photo is known to be of no use before it is opened.
+    """
+
+    id: str
+    split: str
+    photo: Path
+    crops: tuple[Crop, ...] = ()
+    ranked: tuple[Ranked, ...] = ()
+    wh: Size | None = None
+    subject: Four | None = None
+    aspect: tuple[int, int] | None = None
+    task: str = "free"
+    scene: dict[str, Any] = field(default_factory=dict)
+    provenance: str = ""
+    lost: str = ""
+
+
+def fits_any(listed: Listed, wh: Size) -> str:
+    """The misfit rule of data sets whose boxes say nothing certain about a photo's size: none is found."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a data set writes its boxes, and how a photo of the wrong size is known by them.
+
+    `order` is one of `orders.ORDERS`; `fraction` says that values are shares of the sides, not pixels. `misfit` gives
+    the reason why boxes do not belong to an image of a size, or an empty text.
+    """
+
+    dataset: str
+    order: str
+    licence: str
+    fraction: bool = False
+    misfit: Misfit = fits_any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A copy of a data set, read but for its photos: what is listed, from which files, and what was lost so far."""
+
+    rules: Rules
+    listed: Sequence[Listed]
+    annotations: Sequence[Path]
+    official: dict[str, int]
+    dropped: Sequence[Item] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of one listed photo: a record with its pairs or none, and what was dropped and clipped."""
+
+    record: CropRecord | None
+    pairs: tuple[Pair, ...] = ()
+    dropped: tuple[Item, ...] = ()
+    clipped: tuple[Item, ...] = ()
+
+
+def make(one: Listed, file: PhotoFile, rules: Rules, path: str) -> Made:
+    """One listed photo and its file to a record; `path` is what the record calls the file. Pure: nothing is opened."""
+    name = one.photo.name
+    if reason := one.lost or file.reason or _wrong_size(one, file, rules):
+        return Made(None, dropped=({"item": name, "reason": reason},))
+    placing = _Placing(_reference(one, file, rules))
+    crops = [(placing.box(crop.values, rules.order, name), crop) for crop in one.crops]
+    placed = [ScoredCrop(box, crop.score, crop.source) for box, crop in crops if box]
+    if one.crops and not placed:
+        return Made(None, dropped=tuple(placing.dropped))
+    pairs = [_pair(ranked, one.id, f"{name} pair {number}", rules, placing) for number, ranked in enumerate(one.ranked)]
+    record = CropRecord(
+        id=one.id,
+        dataset=rules.dataset,
+        split=one.split,
+        image=ImageRef(path, file.sha256, file.wh),
+        crops=tuple(sorted(placed, key=lambda crop: -crop.score)),
+        task=one.task,
+        subject=placing.box(one.subject, "x1 y1 x2 y2", f"{name} subject") if one.subject else None,
+        aspect=one.aspect,
+        licence=rules.licence,
+        provenance=one.provenance,
+        scene=one.scene,
+    )
+    return Made(record, tuple(pair for pair in pairs if pair), tuple(placing.dropped), tuple(placing.clipped))
+
+
+def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers: int) -> dict[str, Any]:
+    """Write `records.jsonl` and, where crops are ranked in pairs, `pairs.jsonl`; what the manifest must say.
+
+    Photos stay where they are unless `copy`. Nothing but the journal of inspected photos is written before every file
+    was read. `DataError` for twins, for boxes in another order, and if no photo at all can be used.
+    """
+    listed = [(one, source.rules) for source in sources for one in source.listed]
+    refuse_twins([one for one, _ in listed])
+    files = inspect_photos([one.photo for one, _ in listed], workers, out / JOURNAL)
+    made = []
+    for (one, rules), file in zip(listed, files, strict=True):
+        path = f"images/{one.split}/{one.photo.name}" if copy else os.path.relpath(one.photo.resolve(), out.resolve())
+        made.append(make(one, file, rules, Path(path).as_posix()))
+    start = 0
+    for source in sources:
+        refuse_wrong_orders(source, files[start : start + len(source.listed)])
+        start += len(source.listed)
+    records = [result.record for result in made if result.record]
+    dropped = [item for source in sources for item in source.dropped]
+    dropped += [item for result in made for item in result.dropped]
+    if not records:
+        first = f"; the first, {dropped[0]['item']}: {dropped[0]['reason']}" if dropped else ""
+        raise DataError(f"not one of {len(listed)} listed photos can be used{first}")
+    if copy:
+        for result, file in zip(made, files, strict=True):
+            if result.record:
+                copy_photo(file, out / result.record.image.path)
+    write_jsonl(out / "records.jsonl", records)
+    if any(one.ranked for one, _ in listed):
+        write_jsonl(out / "pairs.jsonl", (pair for result in made for pair in result.pairs))
+    return {
+        "sources": digests([path for source in sources for path in source.annotations]),
+        "official": {split: count for source in sources for split, count in source.official.items()},
+        "listed": dict(Counter(one.split for one, _ in listed)),
+        "licences": sorted({source.rules.licence for source in sources}),
+        **{key: value for source in sources for key, value in source.facts.items()},
+        "dropped": dropped,
+        "clipped": [item for result in made for item in result.clipped],
+    }
+
+
+def digests(paths: Sequence[Path]) -> dict[str, str]:
+    """The sha256 of annotation files by name; of a folder of many files one, over their names and hashes."""
+    if len(paths) <= _MOST_NAMED:
+        return {path.name: sha256_of(path) for path in paths}
+    folders: dict[Path, list[Path]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, []).append(path)
+    found = {}
+    for folder, members in folders.items():
+        lines = "".join(f"{sha256_of(path)}  {path.name}\n" for path in sorted(members))
+        found[f"{folder.name}/ ({len(members)} files)"] = hashlib.sha256(lines.encode()).hexdigest()
+    return found
+
+
+def refuse_twins(listed: Sequence[Listed]) -> None:
+    """`DataError` if two photos would give records of one id: they would stand in two splits, or hide each other."""
+    first: dict[str, Listed] = {}
+    for one in listed:
+        other = first.setdefault(one.id, one)
+        if other is not one:
+            raise DataError(
+                f"{one.photo} is listed twice (first in {other.split} as {other.photo}); "
+                "remove one, or a photo would stand in two splits"
+            )
+
+
+def refuse_wrong_orders(source: Source, files: Sequence[PhotoFile]) -> None:
+    """`DataError` naming the likely order, if over a third of the boxes lie outside their photos as they are read."""
+    rules = source.rules
+    usable = [
+        (one, _reference(one, file, rules))
+        for one, file in zip(source.listed, files, strict=True)
+        if not (one.lost or file.reason)
+    ]
+    crops = [(crop.values, wh) for one, wh in usable for crop in one.crops]
+    ranked = [(values, wh) for one, wh in usable for pair in one.ranked for values in pair.crops]
+    slack = 0.01 if rules.fraction else SLACK_PX
+    subjects = [(one.subject, wh) for one, wh in usable if one.subject]
+    refuse_wrong_order(crops, rules.order, f"the crops of {rules.dataset}", slack)
+    refuse_wrong_order(subjects, "x1 y1 x2 y2", f"the subjects of {rules.dataset}", slack)
+    refuse_wrong_order(ranked, rules.order, f"the ranked pairs of {rules.dataset}", slack)
+
+
+class _Placing:
+    """Turns the written boxes of one photo into boxes, and remembers what was clipped or dropped."""
+
+    def __init__(self, wh: Size) -> None:
+        self.wh = wh
+        self.dropped: list[Item] = []
+        self.clipped: list[Item] = []
+
+    def box(self, values: Four, order: str, item: str) -> Box | None:
+        """The part of a written box inside the photo; None, with a reason in `dropped`, if there is none."""
+        x1, y1, x2, y2 = corners(values, order)
+        w, h = self.wh
+        left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, w), min(y2, h)
+        if not (left < right and top < bottom):
+            what = "empty crop" if not (x1 < x2 and y1 < y2) else "a crop outside the photo"
+            self.dropped.append({"item": item, "reason": f"{what}: {written(values)} ({order})"})
+            return None
+        if over := overflow(values, order, self.wh):
+            self.clipped.append({"item": item, "overflow_px": int(over) if over == int(over) else round(over, 6)})
+        return from_xyxy_px((left, top, right, bottom), self.wh)
+
+
+def _pair(ranked: Ranked, record_id: str, item: str, rules: Rules, placing: _Placing) -> Pair | None:
+    first, second = (placing.box(values, rules.order, item) for values in ranked.crops)
+    if first is None or second is None:
+        return None
+    a, b = ranked.votes
+    if min(a, b) < 0 or a == b or first == second:
+        crops = ", ".join(written(values) for values in ranked.crops)
+        placing.dropped.append({"item": item, "reason": f"no winner: votes {a}-{b}, crops {crops}"})
+        return None
+    chosen, rejected = (first, second) if a > b else (second, first)
+    return Pair(record_id, chosen, rejected, abs(a - b) / (a + b))
+
+
+def _reference(one: Listed, file: PhotoFile, rules: Rules) -> Size:
+    """The size that written boxes refer to."""
+    return (1, 1) if rules.fraction else one.wh or file.wh
+
+
+def _wrong_size(one: Listed, file: PhotoFile, rules: Rules) -> str:
+    """Why the file is not the photo that was annotated, nor a resized copy of it; empty if nothing says so."""
+    wh = one.wh or file.wh
+    if abs(file.wh[0] * wh[1] - file.wh[1] * wh[0]) > _ASPECT_SLACK_PX * max(wh):
+        return f"wrong size: {pixels(file.wh)} is no resized copy of the original's {pixels(wh)}"
+    misfit = rules.misfit(one, wh)
+    return f"wrong size: {misfit}" if misfit else ""
+
+
+def pixels(wh: Size) -> str:
+    """A size for messages."""
+    return f"{wh[0]}x{wh[1]} px"
+
+
+def written(values: Sequence[float]) -> str:
+    """A box as annotation files write it, for messages."""
+    return "[" + ", ".join(f"{value:g}" for value in values) + "]"

@@ -1,0 +1,80 @@
+"""Finding and reading what a data set's authors ship, with one sentence where a copy is not what it should be."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crop_reasoning.errors import DataError, RecipeError
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+def find_root(root: Path | None, dataset: str, needed: Sequence[str], *names: str) -> Path:
+    """The folder that holds everything in `needed`: `root` itself or a folder of one of `names` in it.
+
+    `RecipeError` without a root, `DataError` for an archive, a missing folder, and for the first part that is missing.
+    """
+    root = require_folder(root, dataset)
+    for folder in (root, *(root / name for name in names)):
+        if all((folder / part).exists() for part in needed):
+            return folder
+    missing = next(part for part in needed if not (root / part).exists())
+    raise DataError(
+        f"{root / missing}: missing; a copy of {dataset} holds {', '.join(needed)} (see data_builders/README.md); "
+        "is the download complete, and was --root meant to be a folder in it?"
+    )
+
+
+def require_folder(root: Path | None, dataset: str) -> Path:
+    """`root`, if it is a folder; `RecipeError` without one, `DataError` for an archive, a file or nothing at all."""
+    if root is None:
+        raise RecipeError(f"{dataset} is built from your own copy: say where it lies with --root DIR")
+    if root.is_file():
+        what = "an archive; unpack it first and give" if _is_archive(root) else "a file; give"
+        raise DataError(f"{root}: is {what} the folder as --root (data_builders/README.md shows the layout)")
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected your copy of {dataset} (see data_builders/README.md)")
+    return root
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """The photo files of a folder, by name; an empty list if there is no such folder. Folders in it are not entered."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document; `DataError` names the file if it is missing, cut short or no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path}: missing; is the download complete?") from None
+    except ValueError as problem:
+        raise DataError(f"{path}: not JSON ({problem}); was the download cut short?") from None
+
+
+def numbers(values: Any, count: int, where: str) -> tuple[float, ...]:
+    """Exactly `count` finite numbers; `DataError` naming `where` for anything else."""
+    try:
+        found = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        found = ()
+    if len(found) != count or not all(math.isfinite(value) for value in found):
+        raise DataError(f"{where}: got {repr(values)[:80]}, expected {count} numbers")
+    return found
+
+
+def four(values: Any, where: str) -> tuple[float, float, float, float]:
+    """The four numbers of a box; `DataError` naming `where` for anything else."""
+    a, b, c, d = numbers(values, 4, where)
+    return (a, b, c, d)
+
+
+def _is_archive(path: Path) -> bool:
+    return zipfile.is_zipfile(path) or path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}
