@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -190,6 +191,7 @@ def never_opened(*arguments: object) -> None:
         (("--against", "{}/photos/records.jsonl"), "is no report.json"),
         (("--against", "{}/others.json"), "the two files do not score the same images: 11 stand in one only"),
         (("--split", "val"), "no record of split 'val'"),
+        (("--pairs", "--data", "{}/pairless"), "no pairs for split 'test'"),
     ],
     ids=lambda flags: " ".join(flags) if isinstance(flags, tuple) else "",
 )
@@ -198,6 +200,9 @@ def test_evaluate_refuses_before_the_model_is_opened(
 ) -> None:
     monkeypatch.setattr("crop_reasoning.engines.open.open_engine", never_opened)
     (tmp_path / "others.json").write_text(json.dumps({"outcomes": [{"record_id": "other", "iou": 0.5}]}))
+    pairless = tmp_path / "pairless"
+    shutil.copytree(data, pairless)
+    (pairless / "pair_rationales.jsonl").write_text("")
     words = [flag.format(tmp_path) for flag in flags]
     _, _, problem = command("evaluate", "--data", data, "--model", "hub/m", "--out", tmp_path / "out", *words)
     assert isinstance(problem, DataError)

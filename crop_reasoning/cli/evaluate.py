@@ -117,13 +117,15 @@ def evaluate(
         raise RecipeError("evaluate: --pairs needs a local model, which can score text; give --run or --model")
     if against is not None:
         _require_comparable(against, data, split.value, limit)
+    if pairs:
+        from crop_reasoning.evaluation.preference import preference_accuracy, select_pairs
+
+        select_pairs(data, split.value, limit)  # refused before the model's time is spent
     folder = out or Path(str(run)) / "eval" / f"{data.resolve().name}-{split.value}"
     predictions = folder / "predictions.jsonl"
     engine, _ = _predict(data, predictions, split.value, run, model, base_url, name, baseline, limit, batch_size)
     preference = None
     if pairs and engine is not None:
-        from crop_reasoning.evaluation.preference import preference_accuracy
-
         preference = preference_accuracy(engine, data, split.value, limit=limit)
     _report(data, predictions, folder, against, preference, as_json)
     if run is not None and out is None and (run / "recipe.yaml").is_file():

@@ -88,15 +88,23 @@ def preference_accuracy(
             f"engine {engine.name!r} cannot score given text; preference accuracy needs a local model "
             "(--run or --model)"
         )
-    records = {record.id: record for record in select_records(folder, split, limit)}
-    pairs = [(pair, chosen) for pair, chosen, _ in read_pair_rationales(folder, split) if pair.record_id in records]
-    if not pairs:
-        raise DataError(f"{folder}: no pairs for split {split!r}; build the pairs and their rationales first")
+    records, pairs = select_pairs(folder, split, limit)
     batches = [pairs[start : start + batch_size] for start in range(0, len(pairs), batch_size)]
     outcomes: list[PairOutcome] = []
     for batch in progress(batches, f"preference {engine.name}", len(batches)):
         outcomes += _score_batch(engine, folder, records, batch)
     return summarize(outcomes, f"{folder.resolve().name} {split}")
+
+
+def select_pairs(
+    folder: Path, split: str, limit: int | None = None
+) -> tuple[dict[str, CropRecord], list[tuple[Pair, Rationale]]]:
+    """The records of a split's first `limit` photos by id, and the pairs of them; `DataError` if there is no pair."""
+    records = {record.id: record for record in select_records(folder, split, limit)}
+    pairs = [(pair, chosen) for pair, chosen, _ in read_pair_rationales(folder, split) if pair.record_id in records]
+    if not pairs:
+        raise DataError(f"{folder}: no pairs for split {split!r}; build the pairs and their rationales first")
+    return records, pairs
 
 
 def summarize(outcomes: Sequence[PairOutcome], data: str) -> Preference:
