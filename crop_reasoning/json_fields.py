@@ -31,7 +31,7 @@ def as_object(value: Any, name: str, fields: Collection[str] | None = None) -> d
     """An object that holds no other fields than `fields`; None allows any."""
     if not isinstance(value, dict):
         raise DataError(f"{name} is {_short(value)}, expected an object")
-    if fields is not None and (unknown := sorted(value.keys() - set(fields))):
+    if fields is not None and (unknown := sorted(set(value).difference(fields))):
         raise DataError(f"unknown field {unknown[0]!r} of the {name}, expected {', '.join(fields)}")
     return value
 
@@ -59,7 +59,7 @@ def as_words(value: Any, name: str) -> str:
 
 def as_number(value: Any, name: str) -> float:
     """A finite number; no boolean."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not _is_number(value):
         raise DataError(f"{name} is {_short(value)}, expected a finite number")
     return float(value)
 
@@ -68,7 +68,10 @@ def as_box(values: Any) -> Box:
     """A box from its four edges in [0,1]."""
     if not isinstance(values, list) or len(values) != 4:
         raise DataError(f"box {_short(values)}: expected a list of four numbers, x1 y1 x2 y2 in [0,1]")
-    return Box(*(as_number(value, f"an edge of box {_short(values)}") for value in values))
+    for value in values:
+        if not _is_number(value):
+            raise DataError(f"an edge of box {_short(values)} is {_short(value)}, expected a finite number")
+    return Box(*map(float, values))
 
 
 def as_sides(values: Any, name: str) -> tuple[int, int]:
@@ -100,6 +103,10 @@ def _check_coordinates(values: Any, name: str, count: int) -> None:
         raise DataError(f"{name} is {_short(values)}, expected a list of {count} numbers in [0,1]")
     if not all(0 <= as_number(value, f"a coordinate of {name} {_short(values)}") <= 1 for value in values):
         raise DataError(f"{name} {_short(values)} leaves the image, expected {count} numbers in [0,1]")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value is not True and value is not False and math.isfinite(value)
 
 
 def _short(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from data_builders.dataset_card import write_card
 from data_builders.importing import import_sources
 from data_builders.manifest import read_manifest, write_manifest
 from data_builders.parquet import write_parquet
+from data_builders.photos import SHARDS
 
 READERS = {
     "cpc": "data_builders.cpc:read",
@@ -39,8 +41,6 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     or an option that this builder does not take, `DataError` if `out` holds another data set or one of other settings,
     `EnvironmentProblem` if the disk refuses.
     """
-    from data_builders.rationales import write_rationales
-
     if name not in BUILDERS:
         raise RecipeError(f"data set {name!r}: expected one of {', '.join(sorted(BUILDERS))}")
     builder = _load(TOY) if name == "toy" else _importer(_load(READERS[name]))
@@ -60,6 +60,7 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     _refuse_other_content(out, name, settings, defaults)
     try:
         report = builder(root, out, **{key: value for key, value in options.items() if key in defaults})
+        return _finish(out, name, settings, report, seed)
     except OSError as problem:
         raise EnvironmentProblem(
             f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's "
@@ -67,6 +68,12 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(f"{out}: stopped by hand and not finished; the same command builds it") from None
+
+
+def _finish(out: Path, name: str, settings: dict[str, Any], report: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Add to records and pairs what follows from them alone; the manifest."""
+    from data_builders.rationales import write_rationales
+
     counts = write_rationales(out, seed)
     if "pair_rationales" not in counts:
         (out / "pair_rationales.jsonl").unlink(missing_ok=True)  # an earlier build's, of pairs that are gone
@@ -75,7 +82,20 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     manifest = write_manifest(out, name, settings, report)
     if name != "toy":
         write_card(out, manifest)
+    shutil.rmtree(out / SHARDS, ignore_errors=True)  # what other machines read stands in the build's own journal now
     return manifest
+
+
+def listed_photos(name: str, root: Path | None, options: dict[str, Any]) -> list[Path]:
+    """The photos that a user's copy lists, each once, in the order of the build; nothing of them is opened.
+
+    `options` are the reader's own (`hcic`: join). `RecipeError` for a data set that is not read from a copy.
+    """
+    if name not in READERS:
+        raise RecipeError(f"data set {name!r}: expected one that is read, {', '.join(sorted(READERS))}")
+    found = _load(READERS[name])(root, **options)
+    sources = found if isinstance(found, list) else [found]
+    return list(dict.fromkeys(one.photo for source in sources for one in source.listed))
 
 
 def _load(place: str) -> Callable[..., Any]:

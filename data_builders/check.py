@@ -1,28 +1,44 @@
-"""Every fault of a built data set at once: broken lines, foreign ids, missing or changed photos, shared photos."""
+"""Every fault of a built data set at once: broken lines, foreign ids, missing or changed photos, shared photos.
+
+Line files are streamed in parts (`check_lines`), by several processes where there is enough to read. Between parts only
+ids, best crops and 16 bytes a photo are kept. Photos are hashed and decoded on demand alone (`deep`).
+"""
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.evaluation.metrics import ground_truths
 from crop_reasoning.geometry import Box
-from crop_reasoning.images import load_upright, sha256_of
-from crop_reasoning.json_fields import as_object, as_text
+from crop_reasoning.images import sha256_of
 from crop_reasoning.log import progress
-from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, rationale_from_json
-from crop_reasoning.records import LABELS_ONLY, CropRecord, pair_from_json, record_from_json
+from crop_reasoning.reasoning.store import RATIONALES
+from data_builders.check_lines import (
+    LINE_FILES,
+    RECORDS,
+    Mention,
+    Part,
+    Reading,
+    RecordFact,
+    parts,
+    photo_digest,
+    read_part,
+    unpack,
+)
 from data_builders.manifest import MANIFEST, read_manifest
+from data_builders.photos import JOURNAL, journal_sizes
 
-RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
 ROUNDING = 1e-6
 """Stored boxes have six decimals; the records of somebody else's data set may have more."""
-Item = TypeVar("Item")
+_PARTS_INLINE, _MOST_PROCESSES = 8, 8
+"""So little is read sooner than processes start; so many processes wait for the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,106 +60,124 @@ class Findings:
         self.problems.append(Problem(where, what))
 
 
-def check_folder(folder: Path, *, deep: bool = False) -> Findings:
-    """All faults of a built folder; `deep` also decodes every photo and compares its upright size.
+@dataclass(slots=True)
+class _Known:
+    """What is kept of all lines read so far.
 
+    `records` maps an id to its line and its packed best crops. `homes` maps a photo to the first split and record it
+    stands in, `leaks` adds the others. `named` are ids of lines that could not be read, so that what speaks of them is
+    not called foreign or silent as well.
+    """
+
+    sizes: dict[bytes, int]
+    records: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    homes: dict[bytes, tuple[str, str]] = field(default_factory=dict)
+    leaks: dict[bytes, dict[str, str]] = field(default_factory=dict)
+
+
+def check_folder(folder: Path, *, deep: bool = False) -> Findings:
+    """All faults of a built folder; `deep` also hashes and decodes every photo and compares its upright size.
+
+    Without `deep` a photo counts as changed only if its size in bytes is not the one that the builder's journal noted.
     `DataError` only if the folder holds no `records.jsonl` at all. Pairs, rationales and the manifest are optional.
     """
     if not (folder / RECORDS).is_file():
         raise DataError(f"{folder / RECORDS}: no such file; build it first (`crop-reasoning data build --help`)")
     findings = Findings()
-    members: set[str] = set()  # broken records among them, so that their pairs are not all called foreign
-
-    def parse_record(value: dict[str, Any]) -> CropRecord:
-        members.add(str(value.get("id")))
-        return record_from_json(value)
-
-    records = _read(folder / RECORDS, parse_record, findings)
-    _check_records(records, findings)
-    if (folder / PAIRS).is_file():
-        for where, pair in _read(folder / PAIRS, pair_from_json, findings):
-            _check_member(where, pair.record_id, members, findings)
-    _check_rationales(folder, {record.id: record for _, record in records}, members, findings)
-    _check_pair_rationales(folder, members, findings)
-    _check_manifest(folder, findings)
-    _check_photos(folder, records, deep, findings)
+    names = [name for name in LINE_FILES if (folder / name).is_file()]
+    findings.counts = dict.fromkeys(names, 0)
+    jobs = [part for name in names for part in parts(folder / name, deep)]
+    sizes = {} if deep else {photo_digest(sha256): size for sha256, size in journal_sizes(folder / JOURNAL)}
+    known = _Known(sizes)
+    line = 1
+    with _readings(jobs) as readings:
+        for part, reading in zip(jobs, progress(readings, "parts of line files", len(jobs)), strict=True):
+            line = 1 if part.start == 0 else line
+            _take(part.path.name, line, reading, known, findings)
+            line += reading.lines
+    _check_whole(names, known, findings)
+    findings.counts["photos decoded" if deep else "photos looked up"] = findings.counts[RECORDS]
+    _check_manifest(folder, deep, findings)
     return findings
 
 
-def _read(path: Path, parse: Callable[[dict[str, Any]], Item], findings: Findings) -> list[tuple[str, Item]]:
-    """The readable lines, each with its `file:line`; the others become problems."""
-    items: list[tuple[str, Item]] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path.name}:{number}"
-            if not line.strip():
-                continue
-            try:
-                items.append((where, parse(as_object(json.loads(line), "line"))))
-            except KeyError as missing:
-                findings.add(where, f"field {missing} is missing")
-            except DataError as problem:
-                findings.add(where, str(problem))
-            except (ValueError, RecursionError) as problem:
-                findings.add(where, f"not a JSON object of the expected form ({problem}); was the file cut short?")
-    findings.counts[path.name] = len(items)
-    return items
+@contextmanager
+def _readings(jobs: list[Part]) -> Iterator[Iterable[Reading]]:
+    """What came of each part, in order; read by several processes if there are many."""
+    if len(jobs) < _PARTS_INLINE:
+        yield map(read_part, jobs)
+        return
+    count = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    pool = ProcessPoolExecutor(count, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield pool.map(read_part, jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _check_records(records: Sequence[tuple[str, CropRecord]], findings: Findings) -> None:
-    if not records:
+def _take(name: str, first_line: int, reading: Reading, known: _Known, findings: Findings) -> None:
+    """Add what came of one part that begins at `first_line`."""
+    findings.counts[name] += len(reading.facts)
+    for number, what in reading.problems:
+        findings.add(f"{name}:{first_line + number}", what)
+    (known.answered if name == RATIONALES else known.named).update(reading.named)
+    for number, fact in reading.facts:
+        line = first_line + number
+        if isinstance(fact, RecordFact):
+            _take_record(line, fact, known, findings)
+            continue
+        if fact.record_id not in known.records and fact.record_id not in known.named:
+            findings.add(f"{name}:{line}", f"record {fact.record_id!r} is not in {RECORDS}")
+        if name == RATIONALES:
+            _take_answer(f"{name}:{line}", fact, known, findings)
+
+
+def _take_record(line: int, fact: RecordFact, known: _Known, findings: Findings) -> None:
+    where = f"{RECORDS}:{line}"
+    first, _ = known.records.setdefault(fact.id, (line, fact.truths))
+    if first != line:
+        findings.add(where, f"record id {fact.id!r} stands in {RECORDS}:{first} already; ids must be unique")
+    split, _ = home = known.homes.setdefault(fact.digest, (fact.split, fact.id))
+    if split != fact.split:
+        known.leaks.setdefault(fact.digest, dict([home])).setdefault(fact.split, fact.id)
+    size = known.sizes.get(fact.digest, fact.photo_bytes)
+    if -1 < fact.photo_bytes != size:
+        findings.add(
+            where,
+            f"record {fact.id}: photo {fact.photo} is not the one recorded: it has {fact.photo_bytes:,} bytes, the one "
+            f"that was read had {size:,}; bring it back or build anew",
+        )
+
+
+def _take_answer(where: str, fact: Mention, known: _Known, findings: Findings) -> None:
+    known.answered.add(fact.record_id)
+    _, packed = known.records.get(fact.record_id, (0, b""))
+    if not packed or packed.startswith(fact.decision):  # the very bytes: the common case
+        return
+    [box], truths = unpack(fact.decision), unpack(packed)
+    if not any(_is_same(box, best) for best in truths):
+        findings.add(
+            where,
+            f"record {fact.record_id}: the answer decides on {_edges(box)}, expected a crop of the record's highest "
+            f"score, {_edges(truths[0])}; write the rationales anew",
+        )
+
+
+def _check_whole(names: list[str], known: _Known, findings: Findings) -> None:
+    """What only all lines together show."""
+    if not known.records:
         findings.add(RECORDS, "holds no record that can be read")
-    first: dict[str, str] = {}
-    for where, record in records:
-        if record.id in first:
-            findings.add(where, f"record id {record.id!r} stands in {first[record.id]} already; ids must be unique")
-        first.setdefault(record.id, where)
-        if not record.crops and record.task != LABELS_ONLY:
-            findings.add(where, f"record {record.id}: has no crop, expected at least one")
-
-
-def _check_member(where: str, record_id: str, members: set[str], findings: Findings) -> None:
-    if record_id not in members:
-        findings.add(where, f"record {record_id!r} is not in {RECORDS}")
-
-
-def _check_rationales(folder: Path, records: dict[str, CropRecord], members: set[str], findings: Findings) -> None:
-    if not (folder / RATIONALES).is_file():
-        return
-    answered: set[str] = set()  # by broken answers, too, so that their records are not called silent as well
-
-    def parse(value: dict[str, Any]) -> tuple[str, Box]:
-        record_id = as_text(value["record_id"], "record_id")
-        answered.add(record_id)
-        return record_id, rationale_from_json(value["rationale"], "its answer").decision.box
-
-    for where, (record_id, box) in _read(folder / RATIONALES, parse, findings):
-        _check_member(where, record_id, members, findings)
-        record = records.get(record_id)
-        if record and record.crops and not any(_is_same(box, best) for best in ground_truths(record)):
+    for homes in known.leaks.values():
+        shared = ", ".join(f"{record_id} ({split})" for split, record_id in homes.items())
+        findings.add(RECORDS, f"the same photo stands in several splits: {shared}")
+    if RATIONALES in names:
+        expected = {record_id for record_id, (_, truths) in known.records.items() if truths} | known.named
+        if silent := sorted(expected - known.answered):
             findings.add(
-                where,
-                f"record {record_id}: the answer decides on {_edges(box)}, expected a crop of the record's highest "
-                f"score, {_edges(record.best)}; write the rationales anew",
+                RATIONALES, f"{len(silent)} records have no rationale, {silent[0]} among them; write them anew"
             )
-    wordless = {record.id for record in records.values() if not record.crops}
-    if silent := sorted(members - answered - wordless):
-        findings.add(RATIONALES, f"{len(silent)} records have no rationale, {silent[0]} among them; write them anew")
-
-
-def _check_pair_rationales(folder: Path, members: set[str], findings: Findings) -> None:
-    if not (folder / PAIR_RATIONALES).is_file():
-        return
-
-    def parse(value: dict[str, Any]) -> str:
-        pair = pair_from_json(as_object(value["pair"], "pair"))
-        for side, box in (("chosen", pair.chosen), ("rejected", pair.rejected)):
-            if rationale_from_json(value[side], f"the {side} answer").decision.box != box:
-                raise DataError(f"record {pair.record_id}: the {side} answer decides on another crop than the pair's")
-        return pair.record_id
-
-    for where, record_id in _read(folder / PAIR_RATIONALES, parse, findings):
-        _check_member(where, record_id, members, findings)
 
 
 def _is_same(box: Box, other: Box) -> bool:
@@ -154,49 +188,28 @@ def _edges(box: Box) -> str:
     return "[" + ", ".join(f"{edge:g}" for edge in box.xyxy) + "]"
 
 
-def _check_manifest(folder: Path, findings: Findings) -> None:
+def _check_manifest(folder: Path, deep: bool, findings: Findings) -> None:
+    """Line files are those the manifest was written for; Parquet files hold the photos, so only `deep` hashes them."""
     try:
         manifest = read_manifest(folder)
     except DataError as problem:
         findings.add(MANIFEST, str(problem))
         return
     for name, expected in (manifest["files"] if manifest else {}).items():
-        if not (folder / name).is_file():
+        path = folder / name
+        if not path.is_file():
             findings.add(name, f"is missing, but {MANIFEST} lists it; build the data set anew")
-        elif sha256_of(folder / name) != expected:
+        elif path.suffix == ".parquet" and not deep:
+            if not _ends_as_parquet(path):
+                findings.add(name, "does not end as a Parquet file does; was it cut short? build the data set anew")
+        elif sha256_of(path) != expected:
             findings.add(name, f"was changed since {MANIFEST} was written (sha256 differs); build the data set anew")
 
 
-def _check_photos(folder: Path, records: Sequence[tuple[str, CropRecord]], deep: bool, findings: Findings) -> None:
-    splits: dict[str, dict[str, str]] = defaultdict(dict)  # sha256 -> split -> the first record there
-    label = "photos decoded" if deep else "photos hashed"
-    for where, record in progress(records, label, len(records)):
-        splits[record.image.sha256].setdefault(record.split, record.id)
-        path = folder / record.image.path
-        if not path.is_file():
-            findings.add(where, f"record {record.id}: photo {path} is missing; was it or the data set moved?")
-        elif sha256_of(path) != record.image.sha256:
-            findings.add(where, f"record {record.id}: photo {path} is not the one recorded (sha256 differs)")
-        elif deep:
-            _check_pixels(where, record, path, findings)
-    findings.counts[label] = len(records)
-    for homes in splits.values():
-        if len(homes) > 1:
-            shared = ", ".join(f"{record_id} ({split})" for split, record_id in homes.items())
-            findings.add(RECORDS, f"the same photo stands in several splits: {shared}")
-
-
-def _check_pixels(where: str, record: CropRecord, path: Path, findings: Findings) -> None:
-    try:
-        wh = load_upright(path).size
-    except DataError as problem:
-        findings.add(where, f"record {record.id}: {problem}")
-        return
-    if wh != record.image.wh:
-        expected = "x".join(str(side) for side in record.image.wh)
-        findings.add(
-            where, f"record {record.id}: photo {path} is {wh[0]}x{wh[1]} px upright, the record says {expected}"
-        )
+def _ends_as_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 4, 0))
+        return file.read() == b"PAR1"
 
 
 def summary(findings: Findings) -> str:

@@ -18,6 +18,8 @@ from data_builders.sources import find_root, numbers, photos_in
 
 OFFICIAL = {"gaicd_v1": {"train": 1036, "test": 200}, "gaicd_v2": {"train": 2636, "val": 200, "test": 500}}
 BINS, UNRATED = 12, -2.0
+ROWS_V1 = 90
+"""Version 1 lists the whole grid of each photo, so that a file that was cut short is seen."""
 ORDER = "y1 x1 y2 x2"
 LICENCE = "no licence stated; research use only"
 _LEAST_AREA = 0.4999 * BINS * BINS
@@ -29,7 +31,7 @@ def read_v1(root: Path | None) -> Source:
     root = find_root(root, "gaicd_v1", ["images", "annotations"], "GAIC", "GAICD")
     if (root / "annotations" / "train").is_dir():
         raise DataError(f"{root}: has a folder of annotations for each split, as version 2 has; build gaicd_v2 from it")
-    return _read("gaicd_v1", root, dict.fromkeys(OFFICIAL["gaicd_v1"], root / "annotations"))
+    return _read("gaicd_v1", root, dict.fromkeys(OFFICIAL["gaicd_v1"], root / "annotations"), ROWS_V1)
 
 
 def read_v2(root: Path | None) -> Source:
@@ -85,7 +87,8 @@ def misfit(one: Listed, wh: Size) -> str:
     return ""
 
 
-def _read(name: str, root: Path, annotations: dict[str, Path]) -> Source:
+def _read(name: str, root: Path, annotations: dict[str, Path], rows: int = 0) -> Source:
+    """The photos of all splits; `rows` is how many every annotation has, 0 if that is not known."""
     listed: list[Listed] = []
     used: set[Path] = set()
     unrated = 0
@@ -98,6 +101,8 @@ def _read(name: str, root: Path, annotations: dict[str, Path]) -> Source:
             try:
                 crops, its_unrated = read_annotation(path)
                 unrated += its_unrated
+                if rows and len(crops) + its_unrated != rows:
+                    lost = f"{path.name}: {len(crops) + its_unrated} rows, expected {rows}; was it cut short?"
             except DataError as problem:
                 lost = str(problem)
             listed.append(Listed(f"{name}-{photo.stem}", split, photo, crops, lost=lost))

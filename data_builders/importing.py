@@ -145,10 +145,10 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
     listed = [(one, source.rules) for source in sources for one in source.listed]
     refuse_twins([one for one, _ in listed])
     files = inspect_photos([one.photo for one, _ in listed], workers, out / JOURNAL)
+    places = copy_places([one for one, _ in listed])
     made = []
     for (one, rules), file in zip(listed, files, strict=True):
-        path = f"images/{one.split}/{one.photo.name}" if copy else os.path.relpath(one.photo.resolve(), out.resolve())
-        made.append(make(one, file, rules, Path(path).as_posix()))
+        made.append(make(one, file, rules, places[one.id] if copy else _relative(one.photo, out)))
     start = 0
     for source in sources:
         refuse_wrong_orders(source, files[start : start + len(source.listed)])
@@ -175,6 +175,26 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
         "dropped": dropped,
         "clipped": [item for result in made for item in result.clipped],
     }
+
+
+def copy_places(listed: Sequence[Listed]) -> dict[str, str]:
+    """Where each record's photo is copied to, below the built folder: under its own name in a folder a split.
+
+    Photos of different folders that share a name and a split are told apart by the record's id.
+    """
+    named = {one.id: f"images/{one.split}/{one.photo.name}" for one in listed}
+    photos: dict[str, set[Path]] = {}
+    for one in listed:
+        photos.setdefault(named[one.id], set()).add(one.photo)
+    return {
+        one.id: named[one.id] if len(photos[named[one.id]]) == 1 else f"images/{one.split}/{one.id}{one.photo.suffix}"
+        for one in listed
+    }
+
+
+def _relative(photo: Path, folder: Path) -> str:
+    """A photo's path as seen from a folder, links followed; a link that leads to itself stays as it is."""
+    return Path(os.path.relpath(os.path.realpath(photo), os.path.realpath(folder))).as_posix()
 
 
 def digests(paths: Sequence[Path]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,8 @@ from crop_reasoning.log import progress
 
 FLICKR_PLACEHOLDERS = ("81a138e324eb90447d14f69f7f2af02a9fb76b6f", "27e8f466")
 """Beginnings of the sha1 of the pictures that Flickr sends for removed photos; 8 digits are published of the second."""
-JOURNAL = "photos.journal"
+JOURNAL, SHARDS = "photos.journal", "shards"
+"""The journal of a build, and the folder of those that other machines wrote for it (`shards`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,31 @@ class PhotoFile:
 def inspect_photos(paths: Sequence[Path], workers: int, journal: Path) -> list[PhotoFile]:
     """Read, hash and decode every file, in the order given; nothing is raised for a bad one.
 
-    Files that `journal` knows, by path, size and time of change, are not read again. Different files of the very same
-    bytes are all refused: no two photographs are equal, but placeholders are.
+    Files that `journal`, or the journal of a shard beside it, knows by path, size and time of change are not read
+    again. Different files of the very same bytes are all refused: no two photographs are equal, but placeholders are.
     """
-    known = _read_journal(journal)
     stamps = {path: _stamp(path) for path in dict.fromkeys(paths)}
-    files = {path: known[stamp] for path, stamp in stamps.items() if stamp in known}
+    known = _read_journal(journal)
+    new = {path: stamp for path, stamp in stamps.items() if stamp not in known}
+    for part in sorted((journal.parent / SHARDS).glob("*.journal")):
+        known |= _read_journal(part)
+    files = {path: replace(known[stamp], path=path) for path, stamp in stamps.items() if stamp in known}
     unread = [path for path in stamps if path not in files]
-    pool = ThreadPoolExecutor(max(1, workers))
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        with journal.open("a", encoding="utf-8") as lines:
-            for file in progress(pool.map(inspect_photo, unread), "photos", len(unread)):
-                files[file.path] = file
-                if stamp := stamps[file.path]:
-                    lines.write(_line(stamp, file))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("a", encoding="utf-8", buffering=1) as lines:
+        pool = ThreadPoolExecutor(max(1, workers))
+        readings = {path: pool.submit(inspect_photo, path) for path in unread}
+        try:
+            for path in progress(new, "photos", len(new)):
+                file = files[path] = files[path] if path in files else readings[path].result()
+                if new[path]:
+                    lines.write(_line(new[path], file))
+                readings.pop(path, None)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for path, reading in readings.items():  # after Ctrl-C: what threads had read ahead of its turn is kept
+                if new[path] and reading.done() and not reading.cancelled() and not reading.exception():
+                    lines.write(_line(new[path], reading.result()))
     copies = Counter(file.sha256 for file in files.values() if not file.reason)
     return [
         replace(file, reason=f"{copies[file.sha256]} photos have these very bytes: a placeholder or a copy")
@@ -91,6 +100,15 @@ def copy_photo(file: PhotoFile, target: Path) -> None:
     os.replace(partial, target)
 
 
+def journal_line(path: Path) -> str:
+    """The line of a journal for one file, which is read for it; empty for a file that is not there.
+
+    Pure but for the reading, and plain text: what Ray, `datasets` or a cluster's job maps over photos (docs/scale.md).
+    """
+    stamp = _stamp(path)
+    return _line(stamp, inspect_photo(path)) if stamp else ""
+
+
 def _stamp(path: Path) -> str:
     """What changes when a file does: its place, size and time of change; empty if it cannot be seen."""
     try:
@@ -101,8 +119,15 @@ def _stamp(path: Path) -> str:
 
 
 def _line(stamp: str, file: PhotoFile) -> str:
-    value = {"stamp": stamp, "path": str(file.path), "sha256": file.sha256, "wh": file.wh, "reason": file.reason}
+    value = {"stamp": stamp, "sha256": file.sha256, "wh": file.wh, "reason": file.reason}
     return json.dumps(value) + "\n"
+
+
+def journal_sizes(journal: Path) -> Iterator[tuple[str, int]]:
+    """The sha256 and the size in bytes of every usable photo that a journal knows; nothing where there is none."""
+    for stamp, file in _read_journal(journal).items():
+        if file.sha256:
+            yield file.sha256, int(stamp.rsplit("|", 2)[1])
 
 
 def _read_journal(journal: Path) -> dict[str, PhotoFile]:
@@ -111,8 +136,9 @@ def _read_journal(journal: Path) -> dict[str, PhotoFile]:
     for line in journal.read_text(encoding="utf-8").splitlines() if journal.is_file() else []:
         try:
             value = json.loads(line)
-            file = PhotoFile(Path(value["path"]), value["sha256"], tuple(value["wh"]), value["reason"])
-        except (ValueError, KeyError, TypeError):
+            place = Path(value["stamp"].rsplit("|", 2)[0])
+            file = PhotoFile(place, value["sha256"], tuple(value["wh"]), value["reason"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
         known[value["stamp"]] = file
     return known

@@ -1,4 +1,4 @@
-"""A contact sheet: some photos of a built data set with their best crop drawn, as one picture or one web page."""
+"""A contact sheet: photos of a built data set with their best crop drawn, as one picture or one web page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import math
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,11 @@ from crop_reasoning.composition.overlay import overlay
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.images import load_upright
 from crop_reasoning.records import CropRecord, read_records
+from data_builders.suspicions import worst_first
 
 TILE, CAPTION, GAP = 300, 22, 12  # px
+Shown = tuple[CropRecord, str]
+"""A record and the caption under it."""
 _GROUND, _INK = "#18181b", "#e4e4e7"
 _STYLE = (
     f"body{{background:{_GROUND};color:{_INK};font:14px system-ui,sans-serif;margin:24px}}"
@@ -26,11 +30,13 @@ _STYLE = (
 )
 
 
-def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0) -> list[str]:
-    """Draw `n` records, chosen by `seed`, in file order into `out` (.png or .html); the ids of those shown.
+def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0, worst: bool = False) -> list[Shown]:
+    """Draw `n` records, chosen by `seed`, in file order into `out` (.png or .html); those shown with their captions.
 
+    `worst` chooses those that most likely are wrong (`suspicions.worst_first`), the worst first, each with its reason.
     The best crop is drawn as an expert's, the subject where the record names one. `RecipeError` for another ending or
-    n < 1, `DataError` for a photo that cannot be read and if `out` is a photo of the data set itself.
+    n < 1, `DataError` for a photo that cannot be read, if `out` is a photo of the data set itself, and if nothing
+    speaks against any record.
     """
     writers = {".png": _write_png, ".html": _write_html}
     if out.suffix not in writers:
@@ -40,11 +46,17 @@ def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0) -> list[
     records = read_records(folder)
     if out.resolve() in {(folder / record.image.path).resolve() for record in records}:
         raise DataError(f"{out}: is a photo of the data set itself; choose another --out")
-    chosen = sorted(random.Random(seed).sample(range(len(records)), min(n, len(records))))
-    shown = [records[index] for index in chosen]
+    if worst:
+        shown = [(record, f"{_caption(record)}\n{reason}") for record, reason in worst_first(folder, records, n)]
+        if not shown:
+            raise DataError(f"{folder}: nothing speaks against any of {len(records)} records; leave out --worst")
+    else:
+        chosen = sorted(random.Random(seed).sample(range(len(records)), min(n, len(records))))
+        shown = [(records[index], _caption(records[index])) for index in chosen]
     out.parent.mkdir(parents=True, exist_ok=True)
-    writers[out.suffix](out, folder, shown, f"{len(shown)} of {len(records)} records of {folder}")
-    return [record.id for record in shown]
+    kind = "most suspicious of " if worst else "of "
+    writers[out.suffix](out, folder, shown, f"{len(shown)} {kind}{len(records)} records of {folder}")
+    return shown
 
 
 def draw_record(folder: Path, record: CropRecord, side: int = TILE) -> Image.Image:
@@ -59,33 +71,40 @@ def _caption(record: CropRecord) -> str:
     return f"{record.id} · {record.split} · {kept}"
 
 
-def _write_png(out: Path, folder: Path, records: Sequence[CropRecord], title: str) -> None:
-    columns = min(len(records), max(1, round(math.sqrt(1.5 * len(records)))))
-    rows = math.ceil(len(records) / columns)
-    step_x, step_y = TILE + GAP, TILE + CAPTION + GAP
+def _write_png(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> None:
+    columns = min(len(shown), max(1, round(math.sqrt(1.5 * len(shown)))))
+    rows = math.ceil(len(shown) / columns)
+    caption_height = CAPTION * max(caption.count("\n") + 1 for _, caption in shown)
+    step_x, step_y = TILE + GAP, TILE + caption_height + GAP
     sheet = Image.new("RGB", (GAP + columns * step_x, GAP + CAPTION + rows * step_y), _GROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP, GAP), title, fill=_INK, font=ImageFont.load_default(14))
     font = ImageFont.load_default(12)
-    for index, record in enumerate(records):
+    for index, (record, caption) in enumerate(shown):
         left, top = GAP + index % columns * step_x, GAP + CAPTION + index // columns * step_y
         tile = draw_record(folder, record)
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
-        draw.text((left + TILE / 2, top + TILE + CAPTION / 2), _caption(record), fill=_INK, font=font, anchor="mm")
-    sheet.save(out)
+        middle = (left + TILE / 2, top + TILE + caption_height / 2)
+        draw.text(middle, caption, fill=_INK, font=font, anchor="mm", align="center")
+    partial = out.with_name(out.name + ".partial")
+    sheet.save(partial, "PNG")
+    os.replace(partial, out)
 
 
-def _write_html(out: Path, folder: Path, records: Sequence[CropRecord], title: str) -> None:
+def _write_html(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> None:
     figures = []
-    for record in records:
+    for record, caption in shown:
         buffer = io.BytesIO()
         draw_record(folder, record).save(buffer, "JPEG", quality=88)
         source = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        caption = html.escape(_caption(record))
-        figures.append(f'<figure><img src="{source}" alt="{caption}"><figcaption>{caption}</figcaption></figure>')
+        words = html.escape(caption)
+        lines = words.replace("\n", "<br>")
+        figures.append(f'<figure><img src="{source}" alt="{words}"><figcaption>{lines}</figcaption></figure>')
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>Dashed: the best crop of each record. "
         f"Yellow: its subject, where one is known.</p><main>{''.join(figures)}</main></html>\n"
     )
-    out.write_text(page, encoding="utf-8")
+    partial = out.with_name(out.name + ".partial")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, out)

@@ -37,6 +37,8 @@ def require_folder(root: Path | None, dataset: str) -> Path:
     if root.is_file():
         what = "an archive; unpack it first and give" if _is_archive(root) else "a file; give"
         raise DataError(f"{root}: is {what} the folder as --root (data_builders/README.md shows the layout)")
+    if root.is_symlink() and not root.exists():
+        raise DataError(f"{root}: a link that leads nowhere; expected your copy of {dataset}, check the link")
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected your copy of {dataset} (see data_builders/README.md)")
     return root

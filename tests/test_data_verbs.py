@@ -1,4 +1,4 @@
-"""The verbs `data build | check | show | stats`, run as a user runs them."""
+"""The verbs `data build | check | shard | show | stats`, run as a user runs them."""
 
 from __future__ import annotations
 
@@ -83,6 +83,61 @@ def test_build_refuses_what_it_cannot_mean(tmp_path: Path, built: Path) -> None:
     taken = refused("build", "toy", "--out", built)
     assert taken.exit_code == 3
     assert "holds the data set fcdb, not toy" in str(taken)
+
+
+def test_check_without_deep_opens_no_photo_and_sees_a_changed_one_by_its_size(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for record in read_records(built):
+        (built / record.image.path).chmod(0)
+    monkeypatch.setattr("data_builders.check_lines.sha256_of", lambda path: pytest.fail(f"{path} was hashed"))
+    monkeypatch.setattr("data_builders.check_lines.load_upright", lambda path: pytest.fail(f"{path} was decoded"))
+    findings = json.loads(run("check", built, "--json").stdout)
+    assert findings["problems"] == []
+    assert findings["counts"]["photos looked up"] == 10
+    photo = built / read_records(built)[0].image.path
+    photo.chmod(0o644)
+    photo.write_bytes(photo.read_bytes() + b"more")
+    assert re.search(
+        r"records.jsonl:1: record .* is not the one recorded: it has [\d,]+ bytes", str(refused("check", built))
+    )
+
+
+def test_check_sees_a_photo_of_the_same_size_and_other_bytes_with_deep_alone(built: Path) -> None:
+    photo = built / read_records(built)[0].image.path
+    content = bytearray(photo.read_bytes())
+    content[-10] ^= 1
+    photo.write_bytes(content)
+    assert run("check", built).exit_code == 0
+    assert "is not the one recorded (sha256 differs)" in str(refused("check", built, "--deep"))
+
+
+def test_check_of_parquet_looks_at_the_end_and_hashes_with_deep(built: Path) -> None:
+    shard = built / "parquet" / "train-00000-of-00001.parquet"
+    content = shard.read_bytes()
+    shard.write_bytes(content[: len(content) // 2])
+    assert "parquet/train-00000-of-00001.parquet: does not end as a Parquet file does" in str(refused("check", built))
+    shard.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    assert run("check", built).exit_code == 0
+    assert "train-00000-of-00001.parquet: was changed since manifest.json" in str(refused("check", built, "--deep"))
+
+
+def test_check_finds_the_same_in_one_process_and_in_several(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are numbered, twins and leaks found across parts, wherever the parts are read."""
+    records = built / "records.jsonl"
+    lines = records.read_text().splitlines(keepends=True)
+    copies = [line.replace('"id": "fcdb-', f'"id": "copy{n}-') for n in range(5) for line in lines]
+    records.write_text("".join([*lines, "\n", *copies, lines[3], '{"id": "cut']))
+    alter_split = json.loads(lines[4]) | {"id": "leak", "split": "test"}
+    records.write_text(records.read_text() + "\n" + json.dumps(alter_split) + "\n")
+    spoil_rationale(built, {})
+    whole = json.loads(run("check", built, "--json").stdout)
+    assert {"records.jsonl:62", "records.jsonl:63", "rationales.jsonl:1"} <= {one["where"] for one in whole["problems"]}
+    monkeypatch.setattr("data_builders.check_lines.PART_BYTES", 700)
+    monkeypatch.setattr("data_builders.check_lines.DEEP_PART_BYTES", 700)
+    for deep in ([], ["--deep"]):
+        parted = json.loads(run("check", built, "--json", *deep).stdout)
+        assert sorted(map(str, parted["problems"])) == sorted(map(str, whole["problems"]))
 
 
 def test_check_passes_a_good_folder(built: Path) -> None:
@@ -301,6 +356,64 @@ def test_show_writes_a_page_that_needs_nothing_else(built: Path, tmp_path: Path)
     assert refused("show", built, "--out", tmp_path / "sheet.gif").exit_code == 2
 
 
+def spoil_record(line: dict[str, Any], kind: str) -> None:
+    line["crops"][0]["box"] = {
+        "a best crop that keeps little": [0.1, 0.1, 0.2, 0.2],
+        "a strip": [0.0, 0.4, 1.0, 0.5],
+        "nearly the whole": [0.0, 0.0, 1.0, 0.99],
+        "a subject cut off": [0.0, 0.0, 0.5, 1.0],
+        "two best crops apart": [0.0, 0.0, 0.4, 0.9],
+    }[kind]
+    if kind == "a subject cut off":
+        line["subject"] = [0.6, 0.2, 0.9, 0.8]
+    if kind == "two best crops apart":
+        line["crops"].append({"box": [0.5, 0.0, 0.9, 0.9], "score": 1.0, "source": "b"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("a best crop that keeps little", "best crop keeps only 1%"),
+        ("a strip", "best crop is 13.3 times as wide as high"),
+        ("nearly the whole", "best crop cuts only 1.0% off"),
+        ("a subject cut off", "100% of the subject cut off"),
+        ("two best crops apart", "best crops with an IoU of 0.00"),
+    ],
+)
+def test_show_worst_puts_the_suspicious_record_first_with_its_reason(
+    built: Path, tmp_path: Path, kind: str, reason: str
+) -> None:
+    alter(built / "records.jsonl", 6, lambda line: spoil_record(line, kind))
+    page = tmp_path / "worst.html"
+    shown = json.loads(run("show", built, "--out", page, "--worst", "--json").stdout)
+    assert shown["records"][0] == read_records(built)[6].id
+    assert shown["reasons"][0] == reason
+    assert reason in page.read_text()
+    assert run("show", built, "--out", tmp_path / "worst.png", "--worst").exit_code == 0
+
+
+def test_show_worst_names_clipped_boxes_and_flat_scores(built: Path, tmp_path: Path) -> None:
+    manifest = json.loads((built / "manifest.json").read_text())
+    record = read_records(built)[2]
+    manifest["clipped"] = [{"item": f"{Path(record.image.path).name} pair 1", "overflow_px": 2}]
+    (built / "manifest.json").write_text(json.dumps(manifest))
+    lines = [json.loads(line) for line in (built / "records.jsonl").read_text().splitlines()]
+    for number, line in enumerate(lines):
+        other = {"box": [0.0, 0.0, 0.9, 0.9], "score": 0.9 if number == 4 else 0.1, "source": "b"}
+        line["crops"].append(other)
+    (built / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shown = json.loads(run("show", built, "--out", tmp_path / "w.html", "--worst", "--json").stdout)
+    assert dict(zip(shown["records"], shown["reasons"], strict=True)) == {
+        record.id: "a box was clipped by 2 px",
+        lines[4]["id"]: "scores within 0.1, usual are 0.9",
+    }
+
+
+def test_show_worst_of_a_data_set_without_suspicion_says_so(built: Path, tmp_path: Path) -> None:
+    problem = refused("show", built, "--out", tmp_path / "w.png", "--worst")
+    assert str(problem).endswith("nothing speaks against any of 10 records; leave out --worst")
+
+
 def test_show_does_not_write_over_a_photo_of_the_data_set(built: Path) -> None:
     photo = built / "images" / "one.png"
     picture(0).save(photo)
@@ -323,7 +436,7 @@ def test_data_verbs_run_without_torch(built: Path) -> None:
     assert "no problem" in result.stdout
 
 
-@pytest.mark.parametrize("verb", ["build", "check", "show", "stats"])
+@pytest.mark.parametrize("verb", ["build", "check", "shard", "show", "stats"])
 def test_each_verb_has_help_with_an_example(verb: str) -> None:
     assert f"Example: crop-reasoning data {verb}" in run(verb, "--help").stdout
 

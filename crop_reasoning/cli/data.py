@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from crop_reasoning.cli import data_shard
+
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="A built data set (the folder that holds records.jsonl).")]
@@ -61,10 +63,12 @@ def build(
 @app.command("check")
 def check(
     folder: Folder,
-    deep: Annotated[bool, typer.Option("--deep", help="Also decode every photo and compare its size.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also hash and decode every photo.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find every fault of a built data set: broken lines, missing or changed photos, pairs of unknown records, leaks.
+    """Find every fault of a built data set: broken lines, missing photos, pairs of unknown records, leaks.
+
+    Without --deep no photo is opened: one that was changed is seen by its size alone.
 
     Example: crop-reasoning data check data/fcdb --deep
     """
@@ -89,16 +93,24 @@ def show(
     out: Annotated[Path, typer.Option("--out", help="The contact sheet: a .png or an .html file.")],
     n: Annotated[int, typer.Option("--n", help="How many records.")] = 24,
     seed: Annotated[int, typer.Option(help="Which ones are drawn.")] = 0,
+    worst: Annotated[
+        bool, typer.Option("--worst", help="Those most likely to be wrong, each with the reason.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw some photos with their best crops into one picture or one web page, to be looked at before training.
 
-    Example: crop-reasoning data show data/fcdb --out sheet.png
+    Example: crop-reasoning data show data/fcdb --out sheet.png --worst
     """
     from data_builders.show import write_sheet
 
-    shown = write_sheet(folder, out, n=n, seed=seed)
-    typer.echo(json.dumps({"sheet": str(out), "records": shown}) if as_json else f"{out}: {len(shown)} records")
+    shown = write_sheet(folder, out, n=n, seed=seed, worst=worst)
+    if as_json:
+        reasons = [caption.partition("\n")[2] for _, caption in shown] if worst else None
+        document = {"sheet": str(out), "records": [record.id for record, _ in shown]}
+        typer.echo(json.dumps(document | ({"reasons": reasons} if reasons else {}), ensure_ascii=False))
+    else:
+        typer.echo(f"{out}: {len(shown)} records")
 
 
 @app.command("stats")
@@ -169,3 +181,6 @@ def _cell(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+app.command("shard")(data_shard.shard)
