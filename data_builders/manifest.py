@@ -38,10 +38,15 @@ def write_manifest(folder: Path, dataset: str, settings: dict[str, Any], report:
         "files": {path.relative_to(folder).as_posix(): sha256_of(path) for path in files},
         **report,
     }
-    partial = folder / (MANIFEST + ".partial")
-    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / MANIFEST)
+    write_document(folder / MANIFEST, manifest)
     return manifest
+
+
+def write_document(path: Path, value: dict[str, Any]) -> None:
+    """Write one JSON document for programs and people, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, path)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crop_reasoning.cli import data_shard
+from crop_reasoning.cli import data_shard, data_split
 
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
@@ -184,3 +184,5 @@ def _cell(value: float | None) -> str:
 
 
 app.command("shard")(data_shard.shard)
+app.command("decontaminate")(data_split.decontaminate)
+app.command("split")(data_split.split)
