@@ -26,6 +26,7 @@ READERS = {
     "gnmc": "data_builders.gnmc:read",
     "hcic": "data_builders.hcic:read",
     "kupcp": "data_builders.kupcp:read",
+    "label_studio": "data_builders.label_studio:read",
     "sacd": "data_builders.sacd:read",
 }
 """Data sets that are read from a user's copy: name to `read(root, **options) -> Source` (or several of them)."""

@@ -35,7 +35,7 @@ def require_folder(root: Path | None, dataset: str) -> Path:
     if root is None:
         raise RecipeError(f"{dataset} is built from your own copy: say where it lies with --root DIR")
     if root.is_file():
-        what = "an archive; unpack it first and give" if _is_archive(root) else "a file; give"
+        what = "an archive; unpack it first and give" if is_archive(root) else "a file; give"
         raise DataError(f"{root}: is {what} the folder as --root (data_builders/README.md shows the layout)")
     if root.is_symlink() and not root.exists():
         raise DataError(f"{root}: a link that leads nowhere; expected your copy of {dataset}, check the link")
@@ -78,5 +78,6 @@ def four(values: Any, where: str) -> tuple[float, float, float, float]:
     return (a, b, c, d)
 
 
-def _is_archive(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
+    """Whether a file is packed, by its content or its ending."""
     return zipfile.is_zipfile(path) or path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}

@@ -129,6 +129,21 @@ def write_hcic(root: Path) -> Path:
     return root
 
 
+def write_label_studio(root: Path) -> Path:
+    """A project of two photos, each with a crop by one annotator; the export file that lies beside them."""
+    tasks = []
+    for index in range(2):
+        photo(root / f"{index}.jpg", index)
+        value = {"x": 10, "y": 20, "width": 50, "height": 40 + index, "rotation": 0, "rectanglelabels": ["Crop"]}
+        size = {"original_width": WH[0], "original_height": WH[1], "image_rotation": 0}
+        result = {"id": f"r{index}", "type": "rectanglelabels", "from_name": "box", "value": value, **size}
+        annotation = {"id": index, "completed_by": 7, "was_cancelled": False, "result": [result]}
+        url = f"/data/local-files/?d=photos/{index}.jpg"
+        tasks.append({"id": 40 + index, "data": {"image": url}, "annotations": [annotation]})
+    dump(root / "export.json", tasks)
+    return root / "export.json"
+
+
 COPIES: dict[str, Callable[[Path], Path]] = {
     "cpc": write_cpc,
     "fcdb": write_fcdb,
@@ -138,6 +153,7 @@ COPIES: dict[str, Callable[[Path], Path]] = {
     "gnmc": write_gnmc,
     "hcic": write_hcic,
     "kupcp": write_kupcp,
+    "label_studio": write_label_studio,
     "sacd": write_sacd,
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crop_reasoning.cli import data_shard, data_split
+from crop_reasoning.cli import data_exchange, data_shard, data_split
 
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
@@ -186,3 +186,5 @@ def _cell(value: float | None) -> str:
 app.command("shard")(data_shard.shard)
 app.command("decontaminate")(data_split.decontaminate)
 app.command("split")(data_split.split)
+app.command("export")(data_exchange.export_data)
+app.command("import")(data_exchange.import_data)

@@ -55,28 +55,41 @@ class Encoded:
 def read_samples(recipe: Recipe, family: Family, budget: VisionBudget) -> list[Sample]:
     """The samples a recipe trains on, in file order; `DataError` if there are none or a record lacks its answer."""
     folder, split = Path(recipe.data.folder), recipe.data.split
-    records = {record.id: record for record in read_records(folder, split)}
-    answers = list(_answers(recipe, records))
-    if recipe.data.limit:
-        answers = answers[: recipe.data.limit]
-    if not answers:
+    samples = samples_of(folder, split, recipe.method, recipe.prompt, family, budget, recipe.data.limit)
+    if not samples:
         raise DataError(f"{folder}: split {split} holds nothing to train {recipe.method} on; build it, or name another")
+    return samples
+
+
+def samples_of(
+    folder: Path,
+    split: str,
+    method: str,
+    prompt_id: str,
+    family: Family,
+    budget: VisionBudget,
+    limit: int | None = None,
+) -> list[Sample]:
+    """The samples of one split for a method, `sft` or `dpo`, in file order: all of them, or the first `limit`."""
+    records = {record.id: record for record in read_records(folder, split)}
+    answers = list(_answers(folder, split, method, records))[: limit or None]
     samples = []
     for name, record, rationales in answers:
         try:
             plan = plan_image(record.image.wh, budget)
         except DataError as problem:
             raise DataError(f"sample {name}: {problem}") from None
-        prompt = prompt_for(record, recipe.prompt, family.codec, plan)
+        prompt = prompt_for(record, prompt_id, family.codec, plan)
         texts = tuple(render(rationale, family.codec, plan) for rationale in rationales)
         samples.append(Sample(name, folder / record.image.path, record.image.sha256, plan, prompt, texts))
     return samples
 
 
-def _answers(recipe: Recipe, records: dict[str, CropRecord]) -> Iterator[tuple[str, CropRecord, tuple[Rationale, ...]]]:
+def _answers(
+    folder: Path, split: str, method: str, records: dict[str, CropRecord]
+) -> Iterator[tuple[str, CropRecord, tuple[Rationale, ...]]]:
     """(sample id, record, rationales) of every sample."""
-    folder, split = Path(recipe.data.folder), recipe.data.split
-    if recipe.method == "dpo":
+    if method == "dpo":
         for index, (pair, chosen, rejected) in enumerate(read_pair_rationales(folder, split)):
             yield f"{pair.record_id}#pair{index}", records[pair.record_id], (chosen, rejected)
         return
