@@ -51,7 +51,7 @@ def plain_folder(folder: Path) -> Path:
 
 def exported(built: Path) -> Tasks:
     out = built.parent / "tasks.json"
-    assert run("export", built, "label-studio", "--out", out).exit_code == 0
+    assert run("export", "label-studio", built, "--out", out).exit_code == 0
     tasks: Tasks = json.loads(out.read_text())
     return tasks
 
@@ -69,7 +69,7 @@ def brought_back(built: Path, tasks: Tasks, images: str = ".") -> tuple[dict[str
     dump(built.parent / "done.json", tasks)
     out = built.parent / "back"
     shutil.rmtree(out, ignore_errors=True)
-    result = run("import", built.parent / "done.json", "--images", built / images, "--out", out, "--json")
+    result = run("import", "label-studio", built.parent / "done.json", "--images", built / images, "--out", out, "--json")
     assert result.exit_code == 0, result.exception
     return json.loads(result.stdout), {record.id: record for record in read_records(out)}
 

@@ -76,7 +76,8 @@ def test_build_refuses_what_it_cannot_mean(tmp_path: Path, built: Path) -> None:
     unknown = refused("build", "fcbd", "--out", tmp_path / "x")
     assert (unknown.exit_code, str(unknown)) == (
         2,
-        "data set 'fcbd': expected one of cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, sacd, toy",
+        "data set 'fcbd': expected one of cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, label_studio, "
+        "sacd, toy",
     )
     foreign = refused("build", "fcdb", "--out", tmp_path / "x", "--train", "4")
     assert str(foreign) == "data set fcdb takes no --train; it takes --copy, --workers"

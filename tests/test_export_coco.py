@@ -20,7 +20,7 @@ def built(tmp_path: Path) -> Path:
 
 def test_coco_boxes_are_pixels_of_upright_photos_and_every_reference_exists(built: Path, tmp_path: Path) -> None:
     out = tmp_path / "coco.json"
-    assert run("export", built, "coco", "--out", out).exit_code == 0
+    assert run("export", "coco", built, "--out", out).exit_code == 0
     coco = json.loads(out.read_text())
     images = {image["id"]: image for image in coco["images"]}
     categories = {category["id"]: category["name"] for category in coco["categories"]}
@@ -50,7 +50,7 @@ def test_records_of_one_photo_share_an_image_in_coco(tmp_path: Path) -> None:
 
     built = tmp_path / "built"
     build_dataset("gnmc", COPIES["gnmc"](tmp_path / "GNMC"), built, {})
-    assert run("export", built, "coco", "--out", tmp_path / "c.json").exit_code == 0
+    assert run("export", "coco", built, "--out", tmp_path / "c.json").exit_code == 0
     coco = json.loads((tmp_path / "c.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == ["test/1.jpeg", "train/0.jpeg"]
     assert [(one["image_id"], one["aspect"]) for one in coco["annotations"]] == [
@@ -62,12 +62,12 @@ def test_records_of_one_photo_share_an_image_in_coco(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["coco", "label-studio"])
 def test_an_export_gives_the_same_bytes_again_and_names_missing_photos(built: Path, tmp_path: Path, form: str) -> None:
     out = tmp_path / "out.json"
-    run("export", built, form, "--out", out)
+    run("export", form, built, "--out", out)
     first = out.read_bytes()
-    run("export", built, form, "--out", out)
+    run("export", form, built, "--out", out)
     assert out.read_bytes() == first
     assert str(tmp_path).encode() not in first
     next((built / "photos").glob("*/p.jpg")).unlink()
-    assert "1 of 3 photos are missing: photos/part" in refused("export", built, form, "--out", tmp_path / "new.json")
+    assert "1 of 3 photos are missing: photos/part" in refused("export", form, built, "--out", tmp_path / "new.json")
     assert not (tmp_path / "new.json").exists()
-    assert f"the format {form} takes no --family" in refused("export", built, form, "--out", out, "--family", "x")
+    assert f"the format {form} takes no --family" in refused("export", form, built, "--out", out, "--family", "x")

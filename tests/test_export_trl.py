@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small data set, a tiny model of each family, and `trl-<family>`: the export for each."""
     root = make_place(tmp_path_factory.mktemp("trl"))
     for name in FAMILY_NAMES:
-        result = run(root / "data", "trl", "--model", root / name, "--out", root / f"trl-{name}")
+        result = run("trl", root / "data", "--model", root / name, "--out", root / f"trl-{name}")
         assert result.exit_code == 0, result.exception
     return root
 
@@ -143,7 +143,7 @@ def test_family_budget_and_prompt_stand_in_manifest_and_card(place: Path, family
 
 def test_a_family_with_its_budget_gives_the_bytes_that_its_model_gives(place: Path, tmp_path: Path) -> None:
     bounds = ("--min-pixels", tiny.MIN_SIDE**2, "--max-pixels", tiny.MAX_SIDE**2)
-    assert run(place / "data", "trl", "--family", "qwen3_vl", *bounds, "--out", tmp_path / "out").exit_code == 0
+    assert run("trl", place / "data", "--family", "qwen3_vl", *bounds, "--out", tmp_path / "out").exit_code == 0
     for path in (path for path in (place / "trl-qwen3_vl").rglob("*") if path.is_file()):
         assert (tmp_path / "out" / path.relative_to(place / "trl-qwen3_vl")).read_bytes() == path.read_bytes()
 
@@ -157,15 +157,15 @@ def test_the_two_sets_share_the_photos_on_disk(place: Path) -> None:
 
 def test_without_a_family_or_a_budget_it_stops(place: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "out")
-    assert "expected one of --run, --model and --family" in refused(place / "data", "trl", *out)
-    assert "expected --min-pixels and --max-pixels" in refused(place / "data", "trl", "--family", "qwen3_vl", *out)
+    assert "expected one of --run, --model and --family" in refused("trl", place / "data", *out)
+    assert "expected --min-pixels and --max-pixels" in refused("trl", place / "data", "--family", "qwen3_vl", *out)
     assert "expected one of qwen2_5_vl, qwen3_vl" in refused(
-        place / "data", "trl", "--family", "llava", "--min-pixels", 1, "--max-pixels", 9, *out
+        "trl", place / "data", "--family", "llava", "--min-pixels", 1, "--max-pixels", 9, *out
     )
     assert "--prompt x: expected one of" in refused(
-        place / "data", "trl", "--family", "qwen3_vl", "--prompt", "x", *out
+        "trl", place / "data", "--family", "qwen3_vl", "--prompt", "x", *out
     )
-    assert "trl takes no --image-root" in refused(place / "data", "trl", "--image-root", tmp_path, *out)
+    assert "trl takes no --image-root" in refused("trl", place / "data", "--image-root", tmp_path, *out)
     assert not (tmp_path / "out").exists()
 
 

@@ -37,7 +37,7 @@ def build(
 ) -> None:
     """Build records, ranked pairs and rationales from your copy of a data set, or from procedural scenes.
 
-    Data sets: cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, sacd, in the layout their authors ship.
+    Data sets: cpc, fcdb, flms, gaicd_v1, gaicd_v2, gnmc, hcic, kupcp, label_studio, sacd, as their authors ship them.
 
     Photos that cannot be used are listed with the reason in manifest.json. The same command gives the same bytes.
 

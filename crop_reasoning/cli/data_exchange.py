@@ -33,8 +33,8 @@ class ImportFormat(StrEnum):
 
 
 def export_data(
-    folder: Annotated[Path, typer.Argument(help="A built data set (the folder that holds records.jsonl).")],
     form: Annotated[ExportFormat, typer.Argument(metavar="FORMAT", help="trl, coco or label-studio.")],
+    folder: Annotated[Path, typer.Argument(help="A built data set (the folder that holds records.jsonl).")],
     out: Annotated[Path, typer.Option("--out", help="trl: a folder to make; coco, label-studio: a .json file.")],
     run: Run = None,
     model: Model = None,
@@ -52,7 +52,7 @@ def export_data(
     trl: photos as the model sees them, coordinates as its family writes them; family and pixel budget are those of
     --run or --model, or are given. label-studio: tasks, with the labeling config beside them.
 
-    Example: crop-reasoning data export data/fcdb trl --model models/qwen3_vl --out export/fcdb
+    Example: crop-reasoning data export trl data/fcdb --model models/qwen3_vl --out export/fcdb
     """
     from crop_reasoning.errors import RecipeError
 
@@ -78,8 +78,8 @@ def export_data(
 
 
 def import_data(
+    form: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="label-studio.")],
     file: Annotated[Path, typer.Argument(help="The file that Label Studio's Export > JSON wrote.")],
-    form: Annotated[ImportFormat, typer.Argument(metavar="FORMAT", help="label-studio.")] = ImportFormat.LABEL_STUDIO,
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder to build; by default data/label_studio.")
     ] = None,
@@ -93,7 +93,7 @@ def import_data(
 
     Skipped annotations, rotated rectangles and unknown labels are listed with the reason in manifest.json.
 
-    Example: crop-reasoning data import export.json --images photos --out data/corrected
+    Example: crop-reasoning data import label-studio export.json --images photos --out data/corrected
     """
     from data_builders.build import build_dataset
     from data_builders.label_studio import CHANGED, NAME
