@@ -29,6 +29,8 @@ from crop_reasoning.json_fields import (
 )
 
 SPLITS = ("train", "val", "test")
+BUCKETS = ("hard", "medium", "easy")
+"""How far apart two crops of a pair are, the nearest first (see `data_builders.pairs`)."""
 LABELS_ONLY = "composition"
 """The task of records that hold labels of a photo and no crop."""
 Item = TypeVar("Item")
@@ -88,13 +90,17 @@ class CropRecord:
 class Pair:
     """Two crops of one record's photograph of which people (or a known rule) prefer `chosen`.
 
-    `margin` is in (0,1]: the vote margin over all votes, or the scaled difference of scores.
+    `margin` is in (0,1]: the vote margin over all votes, or the scaled difference of scores. `votes` are the people who
+    preferred each crop, in the order in which the source lists the two, None where nobody voted; `bucket` is one of
+    `BUCKETS`, or empty.
     """
 
     record_id: str
     chosen: Box
     rejected: Box
     margin: float
+    votes: tuple[int, int] | None = None
+    bucket: str = ""
 
 
 def record_from_json(value: dict[str, Any]) -> CropRecord:
@@ -122,13 +128,27 @@ def pair_from_json(value: dict[str, Any]) -> Pair:
         as_object(value, "pair", Pair.__dataclass_fields__)
         margin = as_number(value["margin"], "margin")
         pair = Pair(
-            as_text(value["record_id"], "record_id"), as_box(value["chosen"]), as_box(value["rejected"]), margin
+            as_text(value["record_id"], "record_id"),
+            as_box(value["chosen"]),
+            as_box(value["rejected"]),
+            margin,
+            votes=None if value.get("votes") is None else _votes(value["votes"]),
+            bucket=as_words(value.get("bucket", ""), "bucket"),
         )
         if not 0 < margin <= 1:
             raise DataError(f"margin {margin:g}, expected above 0 and at most 1")
         if pair.chosen == pair.rejected:
             raise DataError("chosen and rejected are the same box; nothing can be learnt from it, leave it out")
+        if pair.bucket not in ("", *BUCKETS):
+            raise DataError(f"bucket {pair.bucket!r}, expected one of {', '.join(BUCKETS)}")
         return pair
+
+
+def _votes(values: Any) -> tuple[int, int]:
+    match values:
+        case [int(first), int(second)] if type(first) is type(second) is int and first >= 0 <= second != first:
+            return (first, second)
+    raise DataError(f"votes {values!r}, expected two whole numbers from 0 that are not equal")
 
 
 def _image(value: Any) -> ImageRef:

@@ -272,7 +272,7 @@ def _pair(ranked: Ranked, record_id: str, item: str, rules: Rules, placing: _Pla
         placing.dropped.append({"item": item, "reason": f"no winner: votes {a}-{b}, crops {crops}"})
         return None
     chosen, rejected = (first, second) if a > b else (second, first)
-    return Pair(record_id, chosen, rejected, abs(a - b) / (a + b))
+    return Pair(record_id, chosen, rejected, abs(a - b) / (a + b), votes=(a, b))
 
 
 def _reference(one: Listed, file: PhotoFile, rules: Rules) -> Size:

@@ -248,13 +248,13 @@ UNREADABLE = [
     ("records.jsonl", change_element, "element 1 of the scene: field 'name' is missing"),
     ("records.jsonl", lambda line: line["crops"][0].update(scoer=1), "unknown field 'scoer' of the crop"),
     ("records.jsonl", lambda line: line.update(licence=4), "licence is 4, expected text"),
-    ("pairs.jsonl", lambda line: line.update(votes=5), "unknown field 'votes' of the pair"),
+    ("pairs.jsonl", lambda line: line.update(vote=5), "unknown field 'vote' of the pair"),
     ("rationales.jsonl", change_why, "why is 5, expected text"),
     ("rationales.jsonl", change_serves, "serves is 'center', expected a list"),
     ("rationales.jsonl", lambda line: line.pop("record_id"), "field 'record_id' is missing"),
     ("rationales.jsonl", lambda line: line.update(rationale="a crop"), "rationale cannot be read"),
     ("pair_rationales.jsonl", lambda line: line.update(pair=5), "pair is 5, expected an object"),
-    ("pair_rationales.jsonl", lambda line: line["pair"].update(votes=5), "unknown field 'votes' of the pair"),
+    ("pair_rationales.jsonl", lambda line: line["pair"].update(vote=5), "unknown field 'vote' of the pair"),
     ("pair_rationales.jsonl", lambda line: line["chosen"]["decision"].update(why=None), "why is None, expected text"),
 ]
 READERS = {

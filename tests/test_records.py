@@ -204,12 +204,24 @@ def test_an_element_that_was_stored_with_nulls_is_read_without_them():
         ({"chosen": [0, 0, 0.5, 0.5]}, "the same box"),
         ({"chosen": [0, 0, 2, 2]}, "expected 0 <= x1"),
         ({"record_id": None}, "record_id is None"),
-        ({"votes": 5}, "unknown field 'votes' of the pair, expected record_id, chosen, rejected, margin"),
+        ({"vote": 5}, "unknown field 'vote' of the pair, expected record_id, chosen, rejected, margin, votes, bucket"),
+        ({"votes": 5}, "votes 5, expected two whole numbers from 0 that are not equal"),
+        ({"votes": [2, 2]}, "not equal"),
+        ({"votes": [-1, 4]}, "whole numbers from 0"),
+        ({"votes": [5, True]}, "whole numbers"),
+        ({"votes": [4, 1, 0]}, "two whole numbers"),
+        ({"bucket": "tough"}, "bucket 'tough', expected one of hard, medium, easy"),
     ],
 )
 def test_a_wrong_pair_is_named_with_what_is_wrong(fields, reason):
     with pytest.raises(DataError, match=reason):
         pair_from_json({**to_json(PAIR), **fields})
+
+
+def test_a_pair_keeps_its_votes_and_bucket_and_needs_neither():
+    voted = replace(PAIR, votes=(1, 4), bucket="medium")
+    assert pair_from_json(json.loads(json.dumps(to_json(voted)))) == voted
+    assert pair_from_json({key: to_json(PAIR)[key] for key in ("record_id", "chosen", "rejected", "margin")}) == PAIR
 
 
 def test_the_file_and_the_item_of_a_wrong_record_are_named(tmp_path):

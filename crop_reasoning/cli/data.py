@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crop_reasoning.cli import data_exchange, data_shard, data_split
+from crop_reasoning.cli import data_exchange, data_pairs, data_shard, data_split
 
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
@@ -183,6 +183,7 @@ def _cell(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
+app.command("pairs")(data_pairs.pairs)
 app.command("shard")(data_shard.shard)
 app.command("decontaminate")(data_split.decontaminate)
 app.command("split")(data_split.split)
