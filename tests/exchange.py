@@ -69,7 +69,9 @@ def brought_back(built: Path, tasks: Tasks, images: str = ".") -> tuple[dict[str
     dump(built.parent / "done.json", tasks)
     out = built.parent / "back"
     shutil.rmtree(out, ignore_errors=True)
-    result = run("import", "label-studio", built.parent / "done.json", "--images", built / images, "--out", out, "--json")
+    result = run(
+        "import", "label-studio", built.parent / "done.json", "--images", built / images, "--out", out, "--json"
+    )
     assert result.exit_code == 0, result.exception
     return json.loads(result.stdout), {record.id: record for record in read_records(out)}
 

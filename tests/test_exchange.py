@@ -220,8 +220,12 @@ def test_files_that_are_no_label_studio_export_are_named(built: Path, tmp_path: 
     assert "JSON-MIN" in refused("import", "label-studio", cut)
     dump(cut, [])
     assert "is an empty list" in refused("import", "label-studio", cut)
-    assert "no such folder" in refused("import", "label-studio", built.parent / "tasks.json", "--images", tmp_path / "none")
-    untouched = refused("import", "label-studio", built.parent / "tasks.json", "--images", built, "--out", tmp_path / "o")
+    assert "no such folder" in refused(
+        "import", "label-studio", built.parent / "tasks.json", "--images", tmp_path / "none"
+    )
+    untouched = refused(
+        "import", "label-studio", built.parent / "tasks.json", "--images", built, "--out", tmp_path / "o"
+    )
     assert "not one of 3 listed photos can be used" in untouched
     assert "nobody has labelled it" in untouched
     tasks = labelled(exported(built))
