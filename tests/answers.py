@@ -54,6 +54,7 @@ class TableEngine:
     family = FAMILIES["qwen3_vl"]
     budget = VisionBudget("qwen3_vl", 32, 32 * 32, 32 * 32 * 36)
     prompt_id = "crop-brief/1"
+    decoding = "free"
 
     def __init__(self, folder: Path, answers: dict[str, tuple[str, str]] | None = None) -> None:
         self.records = {record.id: record for record in read_records(folder)}

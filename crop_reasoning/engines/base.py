@@ -17,6 +17,8 @@ from crop_reasoning.models.families import Family
 from crop_reasoning.reasoning.chat import Message
 
 MAX_NEW_TOKENS = 768
+GUIDED, FREE, REMOTE = "coordinate lists guided", "free", "as the endpoint does"
+"""How an engine decodes: lists of coordinates can only hold integers (`coordinates`), or anything can be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Engine(Protocol):
     family: Family
     budget: VisionBudget
     prompt_id: str
+    decoding: str
 
     def generate(
         self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from crop_reasoning.engines.base import MAX_NEW_TOKENS, Generation, Request
+from crop_reasoning.engines.base import FREE, MAX_NEW_TOKENS, Generation, Request
 from crop_reasoning.geometry import WHOLE, Box, centered
 from crop_reasoning.images import VisionBudget, plan_image
 from crop_reasoning.models.families import FAMILIES
@@ -26,7 +26,7 @@ class FakeEngine:
         self.crops = tuple(crops)
         self.family = FAMILIES[family]
         self.budget = VisionBudget(family, self.family.resize_factor, MIN_SIDE**2, MAX_SIDE**2)
-        self.prompt_id = BRIEF
+        self.prompt_id, self.decoding = BRIEF, FREE
 
     def generate(
         self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from crop_reasoning.engines.base import MAX_NEW_TOKENS, Generation, Request
+from crop_reasoning.engines.base import GUIDED, MAX_NEW_TOKENS, Generation, Request
 from crop_reasoning.models.loading import load_model, resolve
 from crop_reasoning.models.packages import LOADING, require_packages
 from crop_reasoning.models.processors import vision_budget
@@ -26,6 +26,8 @@ class HFEngine:
         require_packages(LOADING, "a model in this process")
         import torch
 
+        from crop_reasoning.engines.coordinates import Spelling
+
         found = resolve(source)
         accelerated = torch.cuda.is_available()
         model, self.processor, self.family = load_model(
@@ -35,6 +37,8 @@ class HFEngine:
         self.name = source
         self.budget = vision_budget(self.processor, self.family)
         self.prompt_id = prompt_id or found.prompt_id or FULL
+        self.decoding = GUIDED
+        self.spelling = Spelling(self.processor.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
     def inputs(self, requests: Sequence[Request]) -> Any:
         """Left-padded model inputs of conversations, each followed by its prefix."""
@@ -55,7 +59,7 @@ class HFEngine:
         start = time.monotonic()
         batch = self.inputs(requests)
         with torch.inference_mode():
-            output = self.model.generate(**batch, **self._options(max_new_tokens, temperature))
+            output = self.model.generate(**batch, **self._options(requests, max_new_tokens, temperature))
         seconds = (time.monotonic() - start) / len(requests)
         width = batch["input_ids"].shape[1]
         prompt_tokens = batch["attention_mask"].sum(1).tolist()
@@ -80,7 +84,7 @@ class HFEngine:
         result: list[Any] = []
 
         def work() -> None:
-            options = self._options(max_new_tokens, temperature)
+            options = self._options([request], max_new_tokens, temperature)
             options["stopping_criteria"] = StoppingCriteriaList([lambda ids, scores, **_: abandoned.is_set()])
             try:
                 result.append(self.model.generate(**batch, **options, streamer=streamer))
@@ -155,8 +159,14 @@ class HFEngine:
             tails += [whole[shared:] for whole in wholes]
         return dropped, tails
 
-    def _options(self, max_new_tokens: int, temperature: float) -> dict[str, Any]:
+    def _options(self, requests: Sequence[Request], max_new_tokens: int, temperature: float) -> dict[str, Any]:
+        from transformers import LogitsProcessorList
+
+        from crop_reasoning.engines.coordinates import CoordinateLists
+
+        guide = CoordinateLists(self.spelling, [request.prefix for request in requests])
         options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "do_sample": temperature > 0}
+        options["logits_processor"] = LogitsProcessorList([guide])
         if temperature > 0:
             options["temperature"] = temperature
         return options

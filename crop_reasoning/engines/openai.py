@@ -17,7 +17,7 @@ from typing import Any
 
 from PIL import Image
 
-from crop_reasoning.engines.base import MAX_NEW_TOKENS, Generation, Request
+from crop_reasoning.engines.base import MAX_NEW_TOKENS, REMOTE, Generation, Request
 from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, ModelError
 from crop_reasoning.images import VisionBudget
 from crop_reasoning.models.families import Family, family_named
@@ -47,6 +47,7 @@ class OpenAIEngine:
         if name not in served:
             raise ModelError(f"{base_url}: does not serve {name!r}; expected one of {', '.join(served) or 'none'}")
         self.family, self.budget, self.prompt_id = _reading(base_url, name, served)
+        self.decoding = REMOTE
 
     def generate(
         self, requests: Sequence[Request], *, max_new_tokens: int = MAX_NEW_TOKENS, temperature: float = 0.0

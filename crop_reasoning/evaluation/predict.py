@@ -57,6 +57,7 @@ def predict(
         prompt_id=engine.prompt_id,
         grammar=GRAMMAR,
         max_new_tokens=MAX_NEW_TOKENS,
+        decoding=engine.decoding,
         budget=engine.budget,
         versions=files.versions(*ENGINE_PACKAGES),
     )

@@ -36,8 +36,9 @@ _MIB = 1 << 20
 class Header:
     """What a prediction file holds: everything that must be equal for two runs to write into one file.
 
-    `weights` is what `weights_of` says of a local model; `budget` (with the family's name), `prompt_id`, `grammar` and
-    `max_new_tokens` are None for a baseline, whose boxes need no reading. `n` counts the records asked for.
+    `weights` is what `weights_of` says of a local model. `budget` (with the family's name), `prompt_id`, `grammar`,
+    `max_new_tokens` and `decoding` (how the engine writes coordinates) are None for a baseline, whose boxes need no
+    reading. `n` counts the records asked for.
     """
 
     method: str
@@ -50,6 +51,7 @@ class Header:
     prompt_id: str | None = None
     grammar: str | None = None
     max_new_tokens: int | None = None
+    decoding: str | None = None
     budget: VisionBudget | None = None
     versions: dict[str, str] = field(default_factory=dict)
     format: str = FORMAT

@@ -162,9 +162,8 @@ def facts_of(report: Report) -> list[tuple[str, str]]:
         ("predictions", f"sha256 {report.predictions_sha256[:16]}"),
     ]
     if header.budget:
-        facts.append(
-            ("asked with", f"prompt {header.prompt_id}, grammar {header.grammar}, family {header.budget.family}")
-        )
+        asked = f"prompt {header.prompt_id}, grammar {header.grammar}, family {header.budget.family}"
+        facts.append(("asked with", f"{asked}; greedy decoding, {header.decoding}"))
     if header.weights:
         facts.append(("weights", header.weights[:16]))
     made_with = {**header.versions, **report.versions}
