@@ -115,7 +115,7 @@ def build_config(tokenizer: Any) -> Any:
     text = {
         "vocab_size": math.ceil(len(tokenizer) / 64) * 64,
         "hidden_size": HIDDEN,
-        "intermediate_size": 3 * HIDDEN,
+        "intermediate_size": 8 * HIDDEN,
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "num_key_value_heads": KEY_VALUE_HEADS,
