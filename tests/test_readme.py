@@ -117,7 +117,7 @@ def test_the_readmes_commands_work_in_their_order() -> None:
         if words[:2] == ["data", "build"] or words[0] == "quickstart":
             made.add(options["--out"])
         elif words[0] == "data":
-                assert words[3 if words[1] == "export" else 2] in made, line
+            assert words[3 if words[1] == "export" else 2] in made, line
         elif words[0] == "train":
             recipe = load_recipe(ROOT / words[1])
             needed = [recipe.data.folder, recipe.model.base.removesuffix("/model"), recipe.model.adapter or ""]
