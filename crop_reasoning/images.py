@@ -23,7 +23,17 @@ MAX_PIXELS = 50_000_000
 MAX_ASPECT = 200
 """The processors of the Qwen-VL line refuse images longer than this many times their width."""
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `load_upright` refuses far smaller ones
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+ENDINGS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "AVIF": (".avif", ".avifs"),
+}
+"""The formats that are decoded, and how the names of their files end."""
+FORMATS = tuple(ENDINGS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Any
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 
+LONGEST = 2**31 - 1
+"""No image format knows a longer side."""
 _ELEMENT = ("name", "evidence", "point", "line", "box")
 
 
@@ -75,11 +77,13 @@ def as_box(values: Any) -> Box:
 
 
 def as_sides(values: Any, name: str) -> tuple[int, int]:
-    """Width and height, or the two numbers of an aspect ratio."""
+    """Width and height, or the two numbers of an aspect ratio: from 1 to `LONGEST`."""
     match values:
-        case [int(width), int(height)] if width > 0 and height > 0:
+        case [int(width), int(height)] if (
+            type(width) is type(height) is int and 0 < min(values) <= max(values) <= LONGEST
+        ):
             return (width, height)
-    raise DataError(f"{name} is {_short(values)}, expected two positive whole numbers, width first")
+    raise DataError(f"{name} is {_short(values)}, expected two whole numbers from 1 to {LONGEST}, width first")
 
 
 def as_element(value: Any) -> dict[str, Any]:
@@ -106,7 +110,10 @@ def _check_coordinates(values: Any, name: str, count: int) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value is not True and value is not False and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and value is not True and value is not False and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 def _short(value: Any) -> str:

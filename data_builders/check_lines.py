@@ -115,6 +115,8 @@ def _record(value: dict[str, Any], number: int, part: Part, problems: Problems) 
     record = record_from_json(value)
     if not record.crops and record.task != LABELS_ONLY:
         problems.append((number, f"record {record.id}: has no crop, expected at least one"))
+    if record.task == "subject" and record.subject is None:
+        problems.append((number, f"record {record.id}: its task is a subject and it has none, expected a box"))
     path = os.path.join(part.path.parent, record.image.path)
     size = _file_size(path)
     if size < 0:

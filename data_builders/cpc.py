@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.json_fields import as_list, as_object, naming
 from data_builders.importing import Crop, Listed, Rules, Source
 from data_builders.sources import find_root, four, numbers, photos_in, read_json
 
@@ -31,7 +32,7 @@ def read(root: Path | None) -> Source:
         try:
             crops = read_views(path)
         except DataError as problem:
-            lost = str(problem)
+            lost = f"broken annotation: {problem}"
         listed.append(Listed(f"cpc-{photo.stem}", "train", photo, crops, lost=lost))
     sources = sorted((root / ANNOTATIONS).glob("*.txt"))
     dropped = tuple(
@@ -48,14 +49,13 @@ def read_views(path: Path) -> tuple[Crop, ...]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise DataError(f"{path.name}: the text in it is not JSON ({problem})") from None
-    try:
-        boxes = [four(row, f"{path.name}: a view") for row in value["bboxes"]]
-        raters = [numbers(row, len(boxes), f"{path.name}: a rater's scores") for row in value["scores"]]
-    except (KeyError, TypeError) as problem:
-        raise DataError(f"{path.name}: {problem} is missing; expected scores and bboxes") from None
-    if not raters:
-        raise DataError(f"{path.name}: no rater's scores")
+    with naming(path.name):
+        value = as_object(value, "the annotation")
+        boxes = [four(row, "a view") for row in as_list(value["bboxes"], "bboxes")]
+        raters = [numbers(row, len(boxes), "a rater's scores") for row in as_list(value["scores"], "scores")]
+        if not (boxes and raters):
+            raise DataError(f"{len(boxes)} views and {len(raters)} raters, expected at least one of each")
     views = zip(boxes, zip(*raters, strict=True), strict=True)
     return tuple(Crop(box, fmean(scores), "raters") for box, scores in views)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from crop_reasoning.geometry import Size
 from data_builders.fcdb_layout import CROPPING, OFFICIAL_COUNTS, RANKING, Layout, Photo, find_layout, read_photos
-from data_builders.importing import Crop, Listed, Rules, Source, pixels, written
-from data_builders.orders import SLACK_PX, overflow
+from data_builders.importing import Crop, Listed, Rules, Source
 from data_builders.sources import require_folder
 
 ORDER = "x y w h"
@@ -25,7 +23,7 @@ def read(root: Path | None) -> Source:
     layout = find_layout(require_folder(root, "FCDB"))
     photos, without_split = read_photos(layout)
     return Source(
-        Rules("fcdb", ORDER, LICENCE, misfit=misfit),
+        Rules("fcdb", ORDER, LICENCE, overhang=0.0),  # no released box stands out by more than 2 px
         [_listed(photo, layout) for photo in photos],
         [layout.annotations / name for name in (*CROPPING.values(), RANKING)],
         OFFICIAL_COUNTS,
@@ -45,16 +43,6 @@ def split_of(official: str, photo_id: int) -> str:
     """
     draw = int(hashlib.sha256(str(photo_id).encode()).hexdigest(), 16)
     return "val" if official == "train" and draw % ONE_IN_VAL == 0 else official
-
-
-def misfit(one: Listed, wh: Size) -> str:
-    """Why a photo of size `wh` is not the annotated one: a crop that stands out by more than the released ones do."""
-    crops = [crop.values for crop in one.crops] + [values for pair in one.ranked for values in pair.crops]
-    worst = max(crops, key=lambda crop: overflow(crop, ORDER, wh))
-    over = overflow(worst, ORDER, wh)
-    if over <= SLACK_PX:
-        return ""
-    return f"crop {written(worst)} ({ORDER}) stands {over:g} px out of {pixels(wh)}; not the original photo?"
 
 
 def _listed(photo: Photo, layout: Layout) -> Listed:

@@ -7,7 +7,8 @@ are written, `x y w h` in pixels of the originals; this module must not convert 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,8 +16,10 @@ from urllib.parse import urlsplit
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Size
+from crop_reasoning.json_fields import as_list, as_sides, as_text
 from crop_reasoning.records import read_jsonl
 from data_builders.importing import Four, Ranked
+from data_builders.sources import four, read_json, whole
 
 CROPPING = {"train": "cropping_training_set.json", "test": "cropping_testing_set.json"}
 RANKING = "ranking_annotation.json"
@@ -70,8 +73,11 @@ def find_layout(root: Path) -> Layout:
     if layout.kind == "official":
         return layout
     listed = root / "placeholders.json"
-    placeholders = frozenset(entry["file"] for entry in _load(listed)) if listed.is_file() else frozenset()
-    return Layout("resized", layout.annotations, layout.photos, _original_sizes(needed), placeholders)
+    placeholders = set()
+    for number, entry in enumerate(_load(listed) if listed.is_file() else []):
+        with _reading(listed, number, entry, "{file}"):
+            placeholders.add(as_text(entry["file"], "file"))
+    return Layout("resized", layout.annotations, layout.photos, _original_sizes(needed), frozenset(placeholders))
 
 
 def read_photos(layout: Layout) -> tuple[list[Photo], int]:
@@ -79,67 +85,64 @@ def read_photos(layout: Layout) -> tuple[list[Photo], int]:
 
     `DataError` names the file and the entry that cannot be read, and a photo that is listed twice.
     """
-    ranked: dict[str, tuple[Ranked, ...]] = {}
     path = layout.annotations / RANKING
+    ranked: dict[str, tuple[Ranked, ...]] = {}
     for number, entry in enumerate(_load(path)):
-        try:
-            ranked[_file_name(entry["url"])] = tuple(
-                Ranked(
-                    (_four(pair["crop_0"]), _four(pair["crop_1"])), (int(pair["vote_for_0"]), int(pair["vote_for_1"]))
-                )
-                for pair in entry["crops"]
-            )
-        except (KeyError, TypeError, ValueError) as problem:
-            expected = "{url, crops: [{crop_0, crop_1: [x, y, w, h], vote_for_0, vote_for_1}]}"
-            raise DataError(_entry_sentence(path, number, entry, problem, expected)) from None
+        with _reading(path, number, entry, "{url, crops: [{crop_0, crop_1: [x, y, w, h], vote_for_0, vote_for_1}]}"):
+            file = _file_name(entry["url"])
+            pairs = tuple(_ranked(pair) for pair in as_list(entry["crops"], "crops"))
+        _refuse_twin(file in ranked, path, number, file, "its pairs would hide each other")
+        ranked[file] = pairs
     photos: dict[str, Photo] = {}
     for split, name in CROPPING.items():
         path = layout.annotations / name
         for number, entry in enumerate(_load(path)):
-            try:
+            with _reading(path, number, entry, "{url, flickr_photo_id, crop: [x, y, w, h]}"):
                 file = _file_name(entry["url"])
-                crop, photo_id = _four(entry["crop"]), int(entry["flickr_photo_id"])
-            except (KeyError, TypeError, ValueError) as problem:
-                expected = "{url, flickr_photo_id, crop: [x, y, w, h]}"
-                raise DataError(_entry_sentence(path, number, entry, problem, expected)) from None
-            if file in photos:
-                raise DataError(
-                    f"{path}: entry {number}: {file} is listed twice (first in {photos[file].split}); "
-                    "remove one, or a photo would stand in two splits"
-                )
+                crop, photo_id = four(entry["crop"], "crop"), whole(entry["flickr_photo_id"], "flickr_photo_id")
+            first = f" (first in {photos[file].split})" if file in photos else ""
+            _refuse_twin(file in photos, path, number, file + first, "a photo would stand in two splits")
             photos[file] = Photo(file, photo_id, split, entry["url"], crop, ranked.get(file, ()))
     return list(photos.values()), len(ranked.keys() - photos.keys())
 
 
+def _ranked(pair: Any) -> Ranked:
+    crops = (four(pair["crop_0"], "crop_0"), four(pair["crop_1"], "crop_1"))
+    return Ranked(crops, (whole(pair["vote_for_0"], "vote_for_0"), whole(pair["vote_for_1"], "vote_for_1")))
+
+
 def _original_sizes(path: Path) -> dict[str, Size]:
-    sizes = {}
-    for number, line in enumerate(read_jsonl(path), 1):
-        try:
-            sizes[str(line["file"])] = (int(line["w"]), int(line["h"]))
-        except (KeyError, TypeError, ValueError) as problem:
-            raise DataError(_entry_sentence(path, number, line, problem, "{file, w, h}")) from None
+    sizes: dict[str, Size] = {}
+    for number, line in enumerate(read_jsonl(path)):
+        with _reading(path, number, line, "{file, w, h}"):
+            file, size = as_text(line["file"], "file"), as_sides([line["w"], line["h"]], "w, h")
+        _refuse_twin(file in sizes, path, number, file, "its size would not be known")
+        sizes[file] = size
     return sizes
 
 
 def _load(path: Path) -> list[Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except ValueError as problem:
-        raise DataError(f"{path}: not JSON ({problem}); was the download cut short?") from None
+    value = read_json(path)
     if not isinstance(value, list):
         raise DataError(f"{path}: holds a {type(value).__name__}, expected a list with one object a photo")
     return value
 
 
-def _file_name(url: str) -> str:
-    return PurePosixPath(urlsplit(url).path).name
+def _file_name(url: Any) -> str:
+    return PurePosixPath(urlsplit(as_text(url, "url")).path).name
 
 
-def _four(values: Any) -> Four:
-    x, y, width, height = (float(value) for value in values)
-    return (x, y, width, height)
+def _refuse_twin(is_twin: bool, path: Path, number: int, file: str, otherwise: str) -> None:
+    if is_twin:
+        raise DataError(f"{path}: entry {number}: {file} is listed twice; remove one, or {otherwise}")
 
 
-def _entry_sentence(path: Path, number: int, entry: Any, problem: Exception, expected: str) -> str:
-    reason = f"field {problem} is missing" if isinstance(problem, KeyError) else str(problem)
-    return f"{path}: entry {number}: {reason}; got {repr(entry)[:120]}, expected {expected}"
+@contextmanager
+def _reading(path: Path, number: int, entry: Any, expected: str) -> Iterator[None]:
+    """Name the file and the entry (counted from 0), and what was expected there, if anything in it is wrong."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, DataError) as problem:
+        reason = f"field {problem} is missing" if isinstance(problem, KeyError) else str(problem)
+        got = f"got {repr(entry)[:120]}, expected {expected}"
+        raise DataError(f"{path}: entry {number}: {reason}; {got}") from None

@@ -7,18 +7,21 @@ Some boxes stand out of their photo (clipped and listed), two are inverted (drop
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Size
+from crop_reasoning.json_fields import as_list, as_object, as_sides, as_text, naming
 from crop_reasoning.records import read_jsonl
 from data_builders.importing import Crop, Listed, Rules, Source
 from data_builders.sources import find_root, four, photos_in, read_json
 
 MAT, JSON, RESIZED = "500_image_dataset.mat", "image_crops.json", "manifest.jsonl"
 OFFICIAL = {"test": 500}
-PADDING = -1
+PADDING = (-1.0,) * 4
+"""A row with nothing drawn; a single -1 is the edge of a box that stands out by a pixel."""
 LICENCE = "no licence stated, research use only"
 
 
@@ -33,13 +36,13 @@ def read(root: Path | None) -> Source:
     listed, dropped = [], []
     for name, rows in crops.items():
         drawn = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(as_list(rows, f"{path}: {name}")):
             values = four(row, f"{path}: {name}, row {number}")
-            if PADDING in values:
+            if values == PADDING:
                 dropped.append({"item": f"{name} row {number}", "reason": "a failed row (-1): nothing was drawn"})
                 continue
             drawn.append(Crop(values, 1.0, "expert"))
-        lost = "" if drawn else f"{path.name}: no crop of it"
+        lost = "" if drawn else f"no crop of it in {path.name}"
         photo = root / "image" / name
         listed.append(Listed(f"flms-{photo.stem}", "test", photo, tuple(drawn), wh=sizes.get(name), lost=lost))
     for photo in photos_in(root / "image"):
@@ -50,17 +53,20 @@ def read(root: Path | None) -> Source:
 
 def _read_resized(path: Path) -> tuple[dict[str, Any], dict[str, Size]]:
     """The crops and the sizes of the originals, by photo; boxes are in pixels of the originals."""
-    crops, sizes = {}, {}
+    crops: dict[str, Any] = {}
+    sizes: dict[str, Size] = {}
     for number, line in enumerate(read_jsonl(path), 1):
-        try:
-            crops[str(line["file"])], sizes[str(line["file"])] = line["crops_xyxy"], (int(line["w"]), int(line["h"]))
-        except (KeyError, TypeError, ValueError) as problem:
-            raise DataError(f"{path}:{number}: {problem}; expected {{file, w, h, crops_xyxy}}") from None
+        with naming(f"{path}:{number}"):
+            file, rows = as_text(line["file"], "file"), as_list(line["crops_xyxy"], "crops_xyxy")
+            size = as_sides([line["w"], line["h"]], "w, h")
+            if file in crops:
+                raise DataError(f"{file} is listed twice; remove one, or its crops would hide each other")
+        crops[file], sizes[file] = rows, size
     return crops, sizes
 
 
 def _read_crops(path: Path) -> dict[str, Any]:
-    return _read_mat(path) if path.name == MAT else read_json(path)
+    return _read_mat(path) if path.name == MAT else as_object(read_json(path), str(path))
 
 
 def _read_mat(path: Path) -> dict[str, Any]:
@@ -68,6 +74,11 @@ def _read_mat(path: Path) -> dict[str, Any]:
 
     try:
         entries = loadmat(path)["img_gt"].ravel()
-        return {str(entry["filename"].item()): entry["bbox"].tolist() for entry in entries}
+        named = [(str(entry["filename"].item()), entry["bbox"].tolist()) for entry in entries]
     except Exception as problem:  # scipy raises what it likes on broken files
         raise DataError(f"{path}: cannot be read as FLMS's .mat ({problem}); was the download cut short?") from None
+    crops = dict(named)
+    if len(crops) < len(named):
+        twin = Counter(name for name, _ in named).most_common(1)[0][0]
+        raise DataError(f"{path}: {twin} is listed twice; its crops would hide each other, is this the released file?")
+    return crops

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Size
-from data_builders.importing import Crop, Listed, Rules, Source, pixels, written
+from data_builders.importing import Crop, Listed, Rules, Source
+from data_builders.orders import pixels, written
 from data_builders.sources import find_root, numbers, photos_in
 
 OFFICIAL = {"gaicd_v1": {"train": 1036, "test": 200}, "gaicd_v2": {"train": 2636, "val": 200, "test": 500}}
 BINS, UNRATED = 12, -2.0
+WORST_MOS, BEST_MOS = 1.0, 5.0
 ROWS_V1 = 90
 """Version 1 lists the whole grid of each photo, so that a file that was cut short is seen."""
 ORDER = "y1 x1 y2 x2"
@@ -61,17 +63,20 @@ def candidates(wh: Size) -> list[tuple[int, int, int, int]]:
 def read_annotation(path: Path) -> tuple[tuple[Crop, ...], int]:
     """The rated crops of a file, best first as they stand, and how many rows were never rated.
 
-    `DataError` for a missing file, a row that is not five numbers, and a file without a rated row.
+    `DataError` for a missing file, a row that is not five numbers or rated beyond 1 to 5, a file without a rated row.
     """
     if not path.is_file():
-        raise DataError(f"no annotation {path.name}")
+        raise DataError(f"no annotation: {path.name}")
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if line.strip():
-            rows.append(numbers(line.split(), 5, f"{path.name}:{number}"))
+            row = numbers(line.split(), 5, f"broken row: {path.name}:{number}")
+            if row[4] != UNRATED and not WORST_MOS <= row[4] <= BEST_MOS:
+                raise DataError(f"broken row: {path.name}:{number}: MOS {row[4]:g}, expected 1 to 5, or -2 if unrated")
+            rows.append(row)
     rated = tuple(Crop((row[0], row[1], row[2], row[3]), row[4], "MOS") for row in rows if row[4] != UNRATED)
     if not rated:
-        raise DataError(f"{path.name}: none of {len(rows)} rows is rated")
+        raise DataError(f"no rated row: {len(rows)} rows in {path.name}")
     return rated, len(rows) - len(rated)
 
 
@@ -102,7 +107,7 @@ def _read(name: str, root: Path, annotations: dict[str, Path], rows: int = 0) ->
                 crops, its_unrated = read_annotation(path)
                 unrated += its_unrated
                 if rows and len(crops) + its_unrated != rows:
-                    lost = f"{path.name}: {len(crops) + its_unrated} rows, expected {rows}; was it cut short?"
+                    lost = f"rows are missing: {path.name} has {len(crops) + its_unrated}, expected {rows}"
             except DataError as problem:
                 lost = str(problem)
             listed.append(Listed(f"{name}-{photo.stem}", split, photo, crops, lost=lost))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.json_fields import as_object
 from data_builders import cpc, fcdb, flms, gaicd
 from data_builders.importing import Four, Source
 from data_builders.sources import find_root, four, read_json
@@ -42,7 +43,7 @@ def read(root: Path | None, *, join: Sequence[str] = ()) -> list[Source]:
 def _with_people(root: Path, name: str, folder: Path) -> Source:
     own, reader = READERS[name]
     path = root / "human_bboxes" / own / "human_bboxes.json"
-    people = {photo: _person(box, f"{path}: {photo}") for photo, box in read_json(path).items()}
+    people = {photo: _person(box, f"{path}: {photo}") for photo, box in as_object(read_json(path), str(path)).items()}
     source = reader(folder)
     listed = tuple(
         replace(one, id=f"hcic-{one.id}", subject=people[one.photo.name], task="subject")
@@ -67,7 +68,7 @@ def _with_people(root: Path, name: str, folder: Path) -> Source:
 
 
 def _person(value: Any, where: str) -> Four:
-    x1, y1, x2, y2 = four(value["bbox"] if isinstance(value, dict) else value, where)
+    x1, y1, x2, y2 = four(value.get("bbox") if isinstance(value, dict) else value, where)
     if not (x1 < x2 and y1 < y2):
         raise DataError(f"{where}: got {value}, expected x1 y1 x2 y2 of a person")
     return (x1, y1, x2, y2)

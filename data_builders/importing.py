@@ -17,11 +17,12 @@ from typing import Any
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box, Size, corners, from_xyxy_px
 from crop_reasoning.images import sha256_of
-from crop_reasoning.records import CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
-from data_builders.orders import SLACK_PX, overflow, refuse_wrong_order
+from crop_reasoning.records import LABELS_ONLY, CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
+from data_builders.orders import SLACK_PX, far_out, in_pixels, overflow, pixels, refuse_wrong_order, written
 from data_builders.photos import JOURNAL, PhotoFile, copy_photo, inspect_photos
 
 _MOST_NAMED = 20
+_XYXY = "x1 y1 x2 y2"
 Four = tuple[float, float, float, float]
 Item = dict[str, Any]
 Misfit = Callable[["Listed", Size], str]
@@ -68,7 +69,7 @@ class Listed:
 
 
 def fits_any(listed: Listed, wh: Size) -> str:
-    """The misfit rule of data sets whose boxes say nothing certain about a photo's size: none is found."""
+    """The misfit rule of data sets whose boxes say no more about a photo's size than that they lie inside it."""
     return ""
 
 
@@ -77,7 +78,9 @@ class Rules:
     """How a data set writes its boxes, and how a photo of the wrong size is known by them.
 
     `order` is one of `orders.ORDERS`; `fraction` says that values are shares of the sides, not pixels. `misfit` gives
-    the reason why boxes do not belong to an image of a size, or an empty text.
+    the reason why boxes do not belong to an image of a size, or an empty text; a photo that a box leaves by more than
+    2 px and `overhang`, a share of its side, is never the one that was annotated. Released boxes of FLMS stand 8 px out
+    of 768; a photo of half the size is left by far more.
     """
 
     dataset: str
@@ -85,6 +88,7 @@ class Rules:
     licence: str
     fraction: bool = False
     misfit: Misfit = fits_any
+    overhang: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,12 @@ def make(one: Listed, file: PhotoFile, rules: Rules, path: str) -> Made:
     name = one.photo.name
     if reason := one.lost or file.reason or _wrong_size(one, file, rules):
         return Made(None, dropped=({"item": name, "reason": reason},))
-    placing = _Placing(_reference(one, file, rules))
+    placing = _Placing(one, file, rules)
     crops = [(placing.box(crop.values, rules.order, name), crop) for crop in one.crops]
     placed = [ScoredCrop(box, crop.score, crop.source) for box, crop in crops if box]
-    if one.crops and not placed:
-        return Made(None, dropped=tuple(placing.dropped))
+    subject = placing.box(one.subject, _XYXY, f"{name} subject") if one.subject else None
+    if (one.subject and not subject) or (not placed and one.task != LABELS_ONLY):
+        return Made(None, dropped=tuple(placing.dropped) or ({"item": name, "reason": "no crop of it"},))
     pairs = [_pair(ranked, one.id, f"{name} pair {number}", rules, placing) for number, ranked in enumerate(one.ranked)]
     record = CropRecord(
         id=one.id,
@@ -127,7 +132,7 @@ def make(one: Listed, file: PhotoFile, rules: Rules, path: str) -> Made:
         image=ImageRef(path, file.sha256, file.wh),
         crops=tuple(sorted(placed, key=lambda crop: -crop.score)),
         task=one.task,
-        subject=placing.box(one.subject, "x1 y1 x2 y2", f"{name} subject") if one.subject else None,
+        subject=subject,
         aspect=one.aspect,
         licence=rules.licence,
         provenance=one.provenance,
@@ -231,20 +236,22 @@ def refuse_wrong_orders(source: Source, files: Sequence[PhotoFile]) -> None:
         for one, file in zip(source.listed, files, strict=True)
         if not (one.lost or file.reason)
     ]
-    crops = [(crop.values, wh) for one, wh in usable for crop in one.crops]
-    ranked = [(values, wh) for one, wh in usable for pair in one.ranked for values in pair.crops]
+    crops = [(crop.values, wh, one.photo.name) for one, wh in usable for crop in one.crops]
+    subjects = [(one.subject, wh, one.photo.name) for one, wh in usable if one.subject]
+    ranked = [(values, wh, one.photo.name) for one, wh in usable for pair in one.ranked for values in pair.crops]
     slack = 0.01 if rules.fraction else SLACK_PX
-    subjects = [(one.subject, wh) for one, wh in usable if one.subject]
-    refuse_wrong_order(crops, rules.order, f"the crops of {rules.dataset}", slack)
-    refuse_wrong_order(subjects, "x1 y1 x2 y2", f"the subjects of {rules.dataset}", slack)
-    refuse_wrong_order(ranked, rules.order, f"the ranked pairs of {rules.dataset}", slack)
+    sources = [str(path) for path in source.annotations]
+    refuse_wrong_order(crops, rules.order, f"the crops of {rules.dataset}", sources, slack)
+    refuse_wrong_order(subjects, _XYXY, f"the subjects of {rules.dataset}", sources, slack)
+    refuse_wrong_order(ranked, rules.order, f"the ranked pairs of {rules.dataset}", sources, slack)
 
 
 class _Placing:
     """Turns the written boxes of one photo into boxes, and remembers what was clipped or dropped."""
 
-    def __init__(self, wh: Size) -> None:
-        self.wh = wh
+    def __init__(self, one: Listed, file: PhotoFile, rules: Rules) -> None:
+        self.wh = _reference(one, file, rules)
+        self.unit = _unit(file, rules)
         self.dropped: list[Item] = []
         self.clipped: list[Item] = []
 
@@ -257,7 +264,7 @@ class _Placing:
             what = "empty crop" if not (x1 < x2 and y1 < y2) else "a crop outside the photo"
             self.dropped.append({"item": item, "reason": f"{what}: {written(values)} ({order})"})
             return None
-        if over := overflow(values, order, self.wh):
+        if over := overflow(in_pixels(values, order, self.unit), _XYXY, (w * self.unit[0], h * self.unit[1])):
             self.clipped.append({"item": item, "overflow_px": int(over) if over == int(over) else round(over, 6)})
         return from_xyxy_px((left, top, right, bottom), self.wh)
 
@@ -280,20 +287,19 @@ def _reference(one: Listed, file: PhotoFile, rules: Rules) -> Size:
     return (1, 1) if rules.fraction else one.wh or file.wh
 
 
+def _unit(file: PhotoFile, rules: Rules) -> Size:
+    """How many pixels 1 of a written box stands for, each way."""
+    return file.wh if rules.fraction else (1, 1)
+
+
 def _wrong_size(one: Listed, file: PhotoFile, rules: Rules) -> str:
     """Why the file is not the photo that was annotated, nor a resized copy of it; empty if nothing says so."""
     wh = one.wh or file.wh
     if abs(file.wh[0] * wh[1] - file.wh[1] * wh[0]) > _ASPECT_SLACK_PX * max(wh):
         return f"wrong size: {pixels(file.wh)} is no resized copy of the original's {pixels(wh)}"
-    misfit = rules.misfit(one, wh)
+    crops = [crop.values for crop in one.crops] + [values for pair in one.ranked for values in pair.crops]
+    boxes = [("crop", values, rules.order) for values in crops]
+    boxes += [("subject", one.subject, _XYXY)] if one.subject else []
+    size = file.wh if rules.fraction else wh
+    misfit = rules.misfit(one, wh) or far_out(boxes, _unit(file, rules), size, rules.overhang)
     return f"wrong size: {misfit}" if misfit else ""
-
-
-def pixels(wh: Size) -> str:
-    """A size for messages."""
-    return f"{wh[0]}x{wh[1]} px"
-
-
-def written(values: Sequence[float]) -> str:
-    """A box as annotation files write it, for messages."""
-    return "[" + ", ".join(f"{value:g}" for value in values) + "]"

@@ -31,13 +31,17 @@ def read(root: Path | None) -> Source:
     """A record a photo with the names of its classes; photos are matched to lines by the number in their name."""
     parts = [part for split in ("train", "test") for part in (f"{split}_img", f"{split}_label.txt")]
     root = find_root(root, "kupcp", parts, "KU_PCP")
-    listed, sources = [], []
+    listed, sources, dropped = [], [], []
     for split in ("train", "test"):
         path = root / f"{split}_label.txt"
         sources.append(path)
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        labels = [numbers(line, len(CLASSES), f"{path.name}:{number}") for number, line in enumerate(lines, 1)]
-        photos = {int(photo.stem): photo for photo in photos_in(root / f"{split}_img") if photo.stem.isdecimal()}
+        labels = _labels(path)
+        photos: dict[int, Path] = {}
+        for photo in photos_in(root / f"{split}_img"):
+            if not photo.stem.isdecimal():
+                dropped.append({"item": photo.name, "reason": "its name is no number: no label belongs to it"})
+            elif (other := photos.setdefault(int(photo.stem), photo)) is not photo:
+                raise DataError(f"{photo}: {other.name} has the same number; a label could mean either, remove one")
         first = 0 if 0 in photos else 1
         if photos and max(photos) - first >= len(labels):
             raise DataError(
@@ -49,4 +53,16 @@ def read(root: Path | None) -> Source:
             listed.append(
                 Listed(f"kupcp-{split}-{number}", split, photo, task=LABELS_ONLY, scene={"composition": names})
             )
-    return Source(Rules("kupcp", "x1 y1 x2 y2", LICENCE), listed, sources, {})
+    return Source(Rules("kupcp", "x1 y1 x2 y2", LICENCE), listed, sources, {}, dropped)
+
+
+def _labels(path: Path) -> list[tuple[float, ...]]:
+    """The nine labels a line, each 0 or 1."""
+    labels = []
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    for number, line in enumerate(lines, 1):
+        label = numbers(line.split(), len(CLASSES), f"{path}:{number}")
+        if not set(label) <= {0.0, 1.0}:
+            raise DataError(f"{path}:{number}: got {line.strip()[:80]}, expected nine labels of 0 or 1")
+        labels.append(label)
+    return labels

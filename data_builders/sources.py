@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.images import ENDINGS
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+PHOTO_ENDINGS = {ending for endings in ENDINGS.values() for ending in endings}
 
 
 def find_root(root: Path | None, dataset: str, needed: Sequence[str], *names: str) -> Path:
@@ -51,24 +52,48 @@ def photos_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_ENDINGS)
 
 
+def by_stem(photos: Sequence[Path]) -> dict[str, Path]:
+    """Photos by their name without its ending; `DataError` for two of one name: annotations could mean either."""
+    found: dict[str, Path] = {}
+    for photo in photos:
+        if (other := found.setdefault(photo.stem, photo)) is not photo:
+            raise DataError(f"{photo}: {other.name} has the same name; annotations could mean either, remove one")
+    return found
+
+
 def read_json(path: Path) -> Any:
-    """A JSON document; `DataError` names the file if it is missing, cut short or no JSON."""
+    """A JSON document; `DataError` names the file if it is missing, cut short, no JSON, or names one field twice."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), object_pairs_hook=_unique)
     except FileNotFoundError:
         raise DataError(f"{path}: missing; is the download complete?") from None
-    except ValueError as problem:
+    except DataError as problem:
+        raise DataError(f"{path}: {problem}") from None
+    except (ValueError, RecursionError) as problem:
         raise DataError(f"{path}: not JSON ({problem}); was the download cut short?") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose fields are all different: of two of one name JSON readers keep the last without a word."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DataError(f"{name!r} stands twice in one object; remove one of the two")
+        found[name] = value
+    return found
+
+
 def numbers(values: Any, count: int, where: str) -> tuple[float, ...]:
-    """Exactly `count` finite numbers; `DataError` naming `where` for anything else."""
+    """Exactly `count` finite numbers of a list; `DataError` naming `where` for anything else."""
     try:
-        found = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+        found = tuple(float(value) for value in values) if isinstance(values, (list, tuple)) else ()
+    except (TypeError, ValueError, OverflowError):
         found = ()
-    if len(found) != count or not all(math.isfinite(value) for value in found):
+    if len(found) != count:
         raise DataError(f"{where}: got {repr(values)[:80]}, expected {count} numbers")
+    for value in found:
+        if not math.isfinite(value):
+            raise DataError(f"{where}: got {repr(values)[:80]}; {value} is not a number, expected {count} numbers")
     return found
 
 
@@ -76,6 +101,13 @@ def four(values: Any, where: str) -> tuple[float, float, float, float]:
     """The four numbers of a box; `DataError` naming `where` for anything else."""
     a, b, c, d = numbers(values, 4, where)
     return (a, b, c, d)
+
+
+def whole(value: Any, where: str) -> int:
+    """A whole number; `DataError` naming `where` for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(f"{where}: got {repr(value)[:80]}, expected a whole number")
+    return value
 
 
 def is_archive(path: Path) -> bool:

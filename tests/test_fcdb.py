@@ -120,10 +120,10 @@ def test_a_pixel_of_overflow_does_not_hide_the_order_of_a_small_copy(root: Path,
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_order_is_judged_with_the_slack_of_the_builder(order: str) -> None:
     written = {"x y w h": [-2, 0, 404, 302], "x1 y1 x2 y2": [100, -2, 402, 302], "y1 x1 y2 x2": [0, -2, 302, 402]}
-    samples = [(written[order], WH)] * 10
+    samples = [(written[order], WH, "a.jpg")] * 10
     other = "x y w h" if order == "y1 x1 y2 x2" else "y1 x1 y2 x2"
     with pytest.raises(DataError, match=f"read as {order}, 10 lie inside"):
-        refuse_wrong_order(samples, other, "here")
+        refuse_wrong_order(samples, other, "here", ["a.json"])
 
 
 def test_a_ranking_file_in_another_order_is_named(root: Path, out: Path) -> None:
@@ -254,7 +254,7 @@ def test_broken_annotation_files_are_named_with_the_entry(root: Path, out: Path)
     with pytest.raises(DataError, match=r"entry 8: .*expected \{url, flickr_photo_id, crop: \[x, y, w, h\]\}"):
         build(root, out)
     dump(root / TRAINING, [*entries, entries[0]])
-    with pytest.raises(DataError, match=f"entry 8: {FIRST} is listed twice"):
+    with pytest.raises(DataError, match=rf"entry 8: {FIRST} \(first in train\) is listed twice"):
         build(root, out)
     (root / TRAINING).write_text('[{"url": "htt')
     with pytest.raises(DataError, match="not JSON"):

@@ -170,8 +170,8 @@ def test_a_broken_gaicd_row_and_a_missing_annotation_are_listed(tmp_path: Path, 
     (root / "annotations" / "212.txt").unlink()
     (root / "annotations" / "999.txt").write_text("")
     found = reasons(build("gaicd_v1", root, out)[0])
-    assert found["211.jpg"] == "211.txt:1: got ['1', '2', '3', '4'], expected 5 numbers"
-    assert found["212.jpg"] == "no annotation 212.txt"
+    assert found["211.jpg"] == "broken row: 211.txt:1: got ['1', '2', '3', '4'], expected 5 numbers"
+    assert found["212.jpg"] == "no annotation: 212.txt"
     assert found["999.txt"] == "missing: no photo 999.* in images/"
 
 
@@ -235,9 +235,9 @@ def test_people_that_stand_beside_their_photos_stop_the_build(tmp_path: Path, ou
 def test_flms_boxes_that_stand_out_are_clipped_and_inverted_ones_dropped(tmp_path: Path, out: Path) -> None:
     root = write_flms(tmp_path / "flms")
     good = [[5, 5, 300, 200 + k] for k in range(8)]
-    dump(root / "image_crops.json", {"a_Large.jpg": [[0, 0, 320, 260], [300, 200, 20, 30], *good]})
+    dump(root / "image_crops.json", {"a_Large.jpg": [[0, 0, 320, 244], [300, 200, 20, 30], *good]})
     manifest, records = build("flms", root, out)
-    assert manifest["clipped"] == [{"item": "a_Large.jpg", "overflow_px": 20}]
+    assert manifest["clipped"] == [{"item": "a_Large.jpg", "overflow_px": 4}]
     assert reasons(manifest)["a_Large.jpg"] == "empty crop: [300, 200, 20, 30] (x1 y1 x2 y2)"
     assert len(records["flms-a_Large"].crops) == 9
     assert reasons(manifest)["b_Large.jpg"] == "not in image_crops.json"
@@ -270,8 +270,8 @@ def test_sacd_annotations_that_are_broken_are_listed(tmp_path: Path, out: Path) 
     dump(root / "annotations" / "p0_1.json", {"mask_box": "[1, 2, 3, 4]"})
     (root / "annotations" / "p1_0.json").unlink()
     found = reasons(build("sacd", root, out)[0])
-    assert found["annotations/p0_0.json"].startswith("mask_box: got '[1, 2'")
-    assert found["annotations/p0_1.json"].startswith("field 'best_box' is missing")
+    assert found["annotations/p0_0.json"].startswith("broken annotation: mask_box: got '[1, 2'")
+    assert found["annotations/p0_1.json"].startswith("broken annotation: field 'best_box' is missing")
     assert found["annotations/p1_0.json"].startswith("missing")
 
 
@@ -289,7 +289,7 @@ def test_cpc_json_in_json_is_read_and_scores_are_means_over_raters(tmp_path: Pat
 def test_gnmc_has_a_record_a_ratio(tmp_path: Path, out: Path) -> None:
     _, records = build("gnmc", COPIES["gnmc"](tmp_path / "g"), out)
     assert {record.aspect for record in records.values()} == {(16, 9), (1, 1)}
-    assert records["gnmc-0-16x9"].best.xyxy == (0.0, 0.1, 1.0, 0.85)
+    assert records["gnmc-train-0-16x9"].best.xyxy == (0.0, 0.1, 1.0, 0.85)
     assert {record.task for record in records.values()} == {"aspect"}
 
 

@@ -143,9 +143,12 @@ def _summary(folder: Path, manifest: dict[str, Any]) -> str:
         known = (f"{split} {count:,} ({_official(official.get(split))})" for split, count in listed.items())
         lines.append(f"listed: {', '.join(known)}")
     if manifest.get("clipped"):
-        lines.append(f"clipped: {len(manifest['clipped'])} × a box that stands out of its photo by a pixel or two")
+        furthest = max(item["overflow_px"] for item in manifest["clipped"])
+        lines.append(
+            f"clipped: {len(manifest['clipped'])} × a box that stands out of its photo, by {furthest:g} px at most"
+        )
     dropped = manifest.get("dropped", [])
-    reasons = Counter(re.split(r"[:(]", entry["reason"])[0].strip() for entry in dropped)
+    reasons = Counter(re.split(r": | \(", entry["reason"])[0] for entry in dropped)
     lines += [f"dropped: {count} × {reason}" for reason, count in reasons.most_common()]
     if dropped:
         lines.append(f"each dropped item is listed in {folder / 'manifest.json'}")
