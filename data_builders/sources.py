@@ -104,9 +104,9 @@ def four(values: Any, where: str) -> tuple[float, float, float, float]:
 
 
 def whole(value: Any, where: str) -> int:
-    """A whole number; `DataError` naming `where` for anything else."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise DataError(f"{where}: got {repr(value)[:80]}, expected a whole number")
+    """A whole number of at most 18 digits; `DataError` naming `where` for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 10**18:
+        raise DataError(f"{where}: got {repr(value)[:80]}, expected a whole number of at most 18 digits")
     return value
 
 
