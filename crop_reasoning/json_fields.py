@@ -83,7 +83,7 @@ def as_sides(values: Any, name: str) -> tuple[int, int]:
             type(width) is type(height) is int and 0 < min(values) <= max(values) <= LONGEST
         ):
             return (width, height)
-    raise DataError(f"{name} is {_short(values)}, expected two whole numbers from 1 to {LONGEST}, width first")
+    raise DataError(f"{name} is {_short(values)}, expected two positive whole numbers up to {LONGEST}, width first")
 
 
 def as_element(value: Any) -> dict[str, Any]:

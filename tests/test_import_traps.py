@@ -293,7 +293,7 @@ def test_sacd_and_cpc_say_what_is_wrong_with_an_annotation(tmp_path: Path, out: 
 
 @pytest.mark.parametrize("sides", [[HUGE, 1], [1, 2**31], [True, True], [0, 1]])
 def test_sides_that_no_image_has_are_refused(sides: list[int]) -> None:
-    with pytest.raises(DataError, match="expected two whole numbers from 1 to 2147483647"):
+    with pytest.raises(DataError, match="expected two positive whole numbers up to 2147483647"):
         as_sides(sides, "wh")
     assert as_sides([1, 2**31 - 1], "wh") == (1, 2**31 - 1)
 
