@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import DataError, EnvironmentProblem, Interrupted, RecipeError
+from crop_reasoning.errors import EnvironmentProblem, Interrupted, RecipeError
 from crop_reasoning.records import read_records
 from data_builders.dataset_card import write_card
 from data_builders.importing import import_sources
-from data_builders.manifest import read_manifest, write_manifest
+from data_builders.manifest import write_manifest
+from data_builders.out_folder import building, refuse_same, refuse_unwritable_names, remove_shards
 from data_builders.parquet import write_parquet
-from data_builders.photos import SHARDS
 
 READERS = {
     "cpc": "data_builders.cpc:read",
@@ -39,8 +38,8 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     """Build a data set into `out` and write its rationales; the manifest.
 
     `options` are the builder's keyword arguments; `seed` also seeds the rationales. `RecipeError` for an unknown name
-    or an option that this builder does not take, `DataError` if `out` holds another data set or one of other settings,
-    `EnvironmentProblem` if the disk refuses.
+    or an option that this builder does not take, `DataError` if `out` holds anything but a build of this data set, of
+    these settings and annotation files, `EnvironmentProblem` if the disk refuses or another build writes to `out`.
     """
     if name not in BUILDERS:
         raise RecipeError(f"data set {name!r}: expected one of {', '.join(sorted(BUILDERS))}")
@@ -58,10 +57,13 @@ def build_dataset(name: str, root: Path | None, out: Path, options: dict[str, An
     out = Path(out)
     seed = options.get("seed", 0)
     settings = {key: value for key, value in sorted({"seed": seed, **options}.items()) if key not in _NO_TRACE}
-    _refuse_other_content(out, name, settings, defaults)
+    refuse_unwritable_names({"root": root, "out": out, **options})
+    refuse_same(root, out)
+    compared = {key: value for key, value in {"seed": 0, **defaults}.items() if key not in _NO_TRACE}
     try:
-        report = builder(root, out, **{key: value for key, value in options.items() if key in defaults})
-        return _finish(out, name, settings, report, seed)
+        with building(out, name, settings, compared):
+            report = builder(root, out, **{key: value for key, value in options.items() if key in defaults})
+            return _finish(out, name, settings, report, seed)
     except OSError as problem:
         raise EnvironmentProblem(
             f"{problem.filename or out}: {problem.strerror or problem}; check the path, your rights and the disk's "
@@ -83,7 +85,7 @@ def _finish(out: Path, name: str, settings: dict[str, Any], report: dict[str, An
     manifest = write_manifest(out, name, settings, report)
     if name != "toy":
         write_card(out, manifest)
-    shutil.rmtree(out / SHARDS, ignore_errors=True)  # what other machines read stands in the build's own journal now
+    remove_shards(out)
     return manifest
 
 
@@ -116,20 +118,3 @@ def _importer(read: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     theirs = [parameter for key, parameter in inspect.signature(read).parameters.items() if key != "root"]
     build.__signature__ = inspect.Signature([*ours, *theirs])  # type: ignore[attr-defined]
     return build
-
-
-def _refuse_other_content(out: Path, name: str, settings: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """`DataError` if `out` holds a finished build of something else: photos are written over those of the same name.
-
-    The manifest holds only the settings that were given, so both sides are filled up with the defaults.
-    """
-    manifest = read_manifest(out)
-    if manifest is None:
-        return
-    if manifest["dataset"] != name:
-        raise DataError(f"{out}: holds the data set {manifest['dataset']}, not {name}; choose another --out")
-    held, wanted = ({"seed": 0, **defaults, **given} for given in (manifest["settings"], settings))
-    compared = sorted({*held, *wanted} - {*_NO_TRACE})
-    if differing := [key for key in compared if held.get(key) != wanted.get(key)]:
-        before, now = (", ".join(f"{key} {side.get(key)}" for key in differing) for side in (held, wanted))
-        raise DataError(f"{out}: holds {name} of {before}; got {now}; choose another --out or remove it")

@@ -19,7 +19,8 @@ from crop_reasoning.geometry import Box, Size, corners, from_xyxy_px
 from crop_reasoning.images import sha256_of
 from crop_reasoning.records import LABELS_ONLY, CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
 from data_builders.orders import SLACK_PX, far_out, in_pixels, overflow, pixels, refuse_wrong_order, written
-from data_builders.photos import JOURNAL, PhotoFile, copy_photo, inspect_photos
+from data_builders.out_folder import refuse_other_sources
+from data_builders.photos import JOURNAL, PhotoFile, copy_photo, inspect_photos, is_utf8, legible
 
 _MOST_NAMED = 20
 _XYXY = "x1 y1 x2 y2"
@@ -115,8 +116,9 @@ class Made:
 
 def make(one: Listed, file: PhotoFile, rules: Rules, path: str) -> Made:
     """One listed photo and its file to a record; `path` is what the record calls the file. Pure: nothing is opened."""
-    name = one.photo.name
-    if reason := one.lost or file.reason or _wrong_size(one, file, rules):
+    name = legible(one.photo.name)
+    unwritable = "" if is_utf8(path + one.id) else "its name is not UTF-8; rename it"
+    if reason := one.lost or file.reason or unwritable or _wrong_size(one, file, rules):
         return Made(None, dropped=({"item": name, "reason": reason},))
     placing = _Placing(one, file, rules)
     crops = [(placing.box(crop.values, rules.order, name), crop) for crop in one.crops]
@@ -145,10 +147,13 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
     """Write `records.jsonl` and, where crops are ranked in pairs, `pairs.jsonl`; what the manifest must say.
 
     Photos stay where they are unless `copy`. Nothing but the journal of inspected photos is written before every file
-    was read. `DataError` for twins, for boxes in another order, and if no photo at all can be used.
+    was read. `DataError` for twins, for boxes in another order, if no photo at all can be used, and if `out` was built
+    from other annotation files.
     """
     listed = [(one, source.rules) for source in sources for one in source.listed]
     refuse_twins([one for one, _ in listed])
+    annotations = digests([path for source in sources for path in source.annotations])
+    refuse_other_sources(out, annotations)
     files = inspect_photos([one.photo for one, _ in listed], workers, out / JOURNAL)
     places = copy_places([one for one, _ in listed])
     made = []
@@ -159,7 +164,7 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
         refuse_wrong_orders(source, files[start : start + len(source.listed)])
         start += len(source.listed)
     records = [result.record for result in made if result.record]
-    dropped = [item for source in sources for item in source.dropped]
+    dropped = [{**item, "item": legible(item["item"])} for source in sources for item in source.dropped]
     dropped += [item for result in made for item in result.dropped]
     if not records:
         first = f"; the first, {dropped[0]['item']}: {dropped[0]['reason']}" if dropped else ""
@@ -172,7 +177,7 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
     if any(one.ranked for one, _ in listed):
         write_jsonl(out / "pairs.jsonl", (pair for result in made for pair in result.pairs))
     return {
-        "sources": digests([path for source in sources for path in source.annotations]),
+        "sources": annotations,
         "official": {split: count for source in sources for split, count in source.official.items()},
         "listed": dict(Counter(one.split for one, _ in listed)),
         "licences": sorted({source.rules.licence for source in sources}),
@@ -221,11 +226,15 @@ def refuse_twins(listed: Sequence[Listed]) -> None:
     first: dict[str, Listed] = {}
     for one in listed:
         other = first.setdefault(one.id, one)
-        if other is not one:
-            raise DataError(
-                f"{one.photo} is listed twice (first in {other.split} as {other.photo}); "
-                "remove one, or a photo would stand in two splits"
-            )
+        if other is one:
+            continue
+        if other.photo == one.photo:
+            places = one.split if other.split == one.split else f"{other.split} and {one.split}"
+            raise DataError(f"{one.photo} is listed twice as record {one.id!r} (in {places}); remove one of the two")
+        raise DataError(
+            f"{one.photo} is listed twice (first in {other.split} as {other.photo}): both would be record {one.id!r}; "
+            "remove one, or give the file another name if it is another photo"
+        )
 
 
 def refuse_wrong_orders(source: Source, files: Sequence[PhotoFile]) -> None:

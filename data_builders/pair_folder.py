@@ -24,6 +24,7 @@ from crop_reasoning.records import (
     write_jsonl,
 )
 from data_builders.manifest import MANIFEST, read_manifest, write_manifest
+from data_builders.out_folder import differing_settings, is_free
 from data_builders.pair_page import PAGE, write_page
 from data_builders.pairs import REASONS, Rules, Selection, select
 from data_builders.rationales import write_rationales
@@ -94,18 +95,15 @@ def _select(folder: Path, records: Sequence[CropRecord], rules: Rules) -> Select
 
 def _refuse_other_content(out: Path, settings: dict[str, Any], made_from: dict[str, str]) -> None:
     """`DataError` unless `out` is missing, empty, or holds the pairs of the same data and settings."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if is_free(out):
         return
     manifest = read_manifest(out) if out.is_dir() else None
     if manifest is None or "made_from" not in manifest:
         raise DataError(f"{out}: holds something else, expected no such folder or an empty one; choose another --out")
     if manifest["made_from"] != made_from:
         raise DataError(f"{out}: holds pairs made from other data; choose another --out or remove it")
-    if differing := [key for key, value in settings.items() if manifest["settings"].get(key) != value]:
-        before, now = (
-            ", ".join(f"{key} {side.get(key)}" for key in differing) for side in (manifest["settings"], settings)
-        )
-        raise DataError(f"{out}: holds pairs of {before}; got {now}; choose another --out or remove it")
+    if differing := differing_settings(manifest["settings"], settings):
+        raise DataError(f"{out}: holds pairs of {differing}; choose another --out or remove it")
 
 
 def _moved(record: CropRecord, folder: Path, out: Path) -> CropRecord:

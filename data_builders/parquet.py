@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,14 @@ from typing import Any
 from crop_reasoning.records import SPLITS, CropRecord, to_json
 
 FOLDER, PHOTOS_A_SHARD = "parquet", 500
+_OURS = re.compile(rf"({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.(parquet|partial)")
 
 
 def write_parquet(folder: Path, records: Sequence[CropRecord]) -> list[Path]:
-    """Write `parquet/<split>-<i>-of-<n>.parquet` beside the records; the files. Shards that are there are made anew."""
+    """Write `parquet/<split>-<i>-of-<n>.parquet` beside the records; the files.
+
+    Shards that are there are made anew, those of other numbers removed; nothing else in `parquet/` is touched.
+    """
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
@@ -36,7 +41,8 @@ def write_parquet(folder: Path, records: Sequence[CropRecord]) -> list[Path]:
             os.replace(partial, path)
             written.append(path)
     for stale in set(target.iterdir()) - set(written):
-        stale.unlink()
+        if _OURS.fullmatch(stale.name):
+            stale.unlink()
     return written
 
 

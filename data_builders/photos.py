@@ -52,6 +52,8 @@ def inspect_photos(paths: Sequence[Path], workers: int, journal: Path) -> list[P
     unread = [path for path in stamps if path not in files]
     journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.open("a", encoding="utf-8", buffering=1) as lines:
+        if _torn(journal):
+            lines.write("\n")  # a killed build's last line, else the next one would be lost with it
         pool = ThreadPoolExecutor(max(1, workers))
         readings = {path: pool.submit(inspect_photo, path) for path in unread}
         try:
@@ -90,6 +92,20 @@ def inspect_photo(path: Path) -> PhotoFile:
     return PhotoFile(path, hashlib.sha256(content).hexdigest(), wh)
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a path's text can stand in a UTF-8 file; a name of other bytes holds halves of surrogate pairs."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def legible(text: str) -> str:
+    r"""A file's name for messages and documents: what is not UTF-8 in it is written as `\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def copy_photo(file: PhotoFile, target: Path) -> None:
     """Put a copy of the file at `target`, whole or not at all; an equal file there is left alone."""
     if target.is_file() and sha256_of(target) == file.sha256:
@@ -113,9 +129,18 @@ def _stamp(path: Path) -> str:
     """What changes when a file does: its place, size and time of change; empty if it cannot be seen."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a ValueError for a name that no disk can hold
         return ""
     return f"{path.resolve()}|{found.st_size}|{found.st_mtime_ns}"
+
+
+def _torn(journal: Path) -> bool:
+    """Whether a journal's last line was cut short."""
+    with journal.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _line(stamp: str, file: PhotoFile) -> str:

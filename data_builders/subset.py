@@ -20,6 +20,7 @@ from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES
 from crop_reasoning.records import CropRecord, read_jsonl, read_records, write_jsonl
 from data_builders.dataset_card import CARD, write_card
 from data_builders.manifest import MANIFEST, read_manifest, write_manifest
+from data_builders.out_folder import is_free, refuse_file
 from data_builders.parquet import FOLDER, write_parquet
 
 RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
@@ -63,9 +64,8 @@ def refuse_out(folder: Path, out: Path, settings: Settings) -> None:
     """`DataError` unless `out` is free, or holds what the same `settings` made of the same `folder` before."""
     if out.resolve() == folder.resolve():
         raise DataError(f"{out}: is the folder that is read; a changed copy needs another --out")
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: is a file, expected a folder to write to; choose another --out")
-    if not out.is_dir() or not any(out.iterdir()):
+    refuse_file(out)
+    if is_free(out):
         return
     held = read_manifest(out)
     if held is None or held["settings"] != settings or held.get("made_from") != _made_from(folder, out):
