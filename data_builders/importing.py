@@ -208,9 +208,16 @@ def _relative(photo: Path, folder: Path) -> str:
 
 
 def digests(paths: Sequence[Path]) -> dict[str, str]:
-    """The sha256 of annotation files by name; of a folder of many files one, over their names and hashes."""
+    """The sha256 of annotation files by name; of a folder of many files one, over their names and hashes.
+
+    Files of different folders that share a name are named with their folders.
+    """
     if len(paths) <= _MOST_NAMED:
-        return {path.name: sha256_of(path) for path in paths}
+        shared = Counter(path.name for path in dict.fromkeys(paths))
+        return {
+            path.name if shared[path.name] == 1 else f"{path.parent.name}/{path.name}": sha256_of(path)
+            for path in paths
+        }
     folders: dict[Path, list[Path]] = {}
     for path in paths:
         folders.setdefault(path.parent, []).append(path)

@@ -20,6 +20,7 @@ from crop_reasoning.records import read_records
 from data_builders import build as build_module
 from data_builders.build import build_dataset
 from data_builders.check import check_folder
+from data_builders.importing import digests
 from data_builders.out_folder import LOCK
 from data_builders.photos import JOURNAL
 from tests.copies import COPIES, WH, dump, photo, write_flms, write_label_studio
@@ -128,6 +129,13 @@ def test_the_same_build_again_changes_nothing_and_leaves_no_lock(name: str, tmp_
     build_dataset(name, root, out, given)
     assert contents(out) == before
     assert LOCK not in before
+
+
+def test_sources_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "people.json" for folder in ("FCDB", "FLMS")]
+    for number, path in enumerate(paths):
+        dump(path, number)
+    assert digests([*paths, paths[0]]).keys() == {"FCDB/people.json", "FLMS/people.json"}
 
 
 # --- two builds at once
