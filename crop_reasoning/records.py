@@ -8,13 +8,13 @@ must not decode images.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crop_reasoning.errors import DataError, EnvironmentProblem
+from crop_reasoning.errors import DataError
+from crop_reasoning.files import path_from, written_whole
 from crop_reasoning.geometry import Box, Size
 from crop_reasoning.json_fields import (
     as_box,
@@ -28,6 +28,7 @@ from crop_reasoning.json_fields import (
     naming,
 )
 
+RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
 SPLITS = ("train", "val", "test")
 BUCKETS = ("hard", "medium", "easy")
 """How far apart two crops of a pair are, the nearest first (see `data_builders.pairs`)."""
@@ -199,6 +200,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def relinked(record: CropRecord, folder: Path, out: Path) -> CropRecord:
+    """A record of `folder` as `out` must hold it: its photo, which stays where it is, named by the path from there."""
+    return replace(record, image=replace(record.image, path=path_from(out, folder / record.image.path)))
+
+
 def read_jsonl(path: Path | str) -> Iterator[dict[str, Any]]:
     """The objects of a JSON-lines file; `DataError` names the file and the line of anything else."""
     path = Path(path)
@@ -223,20 +229,11 @@ def write_jsonl(path: Path | str, items: Iterable[Any]) -> int:
     `DataError` names an item that holds NaN or half a surrogate pair, `EnvironmentProblem` a disk that refuses.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     count = 0
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            for item in items:
-                count += 1
-                file.write(_line(item, f"{path}: item {count}"))
-        os.replace(partial, path)
-    except OSError as problem:
-        raise EnvironmentProblem(f"{path}: not written ({problem}); check the disk's space and your rights") from None
-    finally:
-        if partial.is_file():
-            partial.unlink()
+    with written_whole(path) as file:
+        for item in items:
+            count += 1
+            file.write(_line(item, f"{path}: item {count}"))
     return count
 
 
@@ -256,7 +253,7 @@ def _items(path: Path, convert: Callable[[dict[str, Any]], Item]) -> Iterator[It
 
 def read_records(folder: Path | str, split: str | None = None) -> list[CropRecord]:
     """The records of a built data set (`folder/records.jsonl`), optionally of one split."""
-    path = Path(folder) / "records.jsonl"
+    path = Path(folder) / RECORDS
     if split is not None:
         _split(split)
     records = list(_items(path, record_from_json))
@@ -270,7 +267,7 @@ def read_records(folder: Path | str, split: str | None = None) -> list[CropRecor
 
 def read_pairs(folder: Path | str, split: str | None = None) -> list[Pair]:
     """The pairs of a built data set (`folder/pairs.jsonl`), optionally of the records of one split."""
-    path = Path(folder) / "pairs.jsonl"
+    path = Path(folder) / PAIRS
     pairs = list(_items(path, pair_from_json))
     splits = {record.id: record.split for record in read_records(folder)}
     strays = [pair.record_id for pair in pairs if pair.record_id not in splits]

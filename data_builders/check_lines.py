@@ -21,9 +21,8 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.json_fields import as_object, as_text
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, rationale_from_json
-from crop_reasoning.records import LABELS_ONLY, CropRecord, pair_from_json, record_from_json
+from crop_reasoning.records import LABELS_ONLY, PAIRS, RECORDS, CropRecord, pair_from_json, record_from_json
 
-RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
 PART_BYTES, DEEP_PART_BYTES = 1 << 18, 1 << 14
 """Records whose photos are decoded come in small parts, so that progress is seen and every core has some."""
 

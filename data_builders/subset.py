@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.files import path_from
 from crop_reasoning.images import sha256_of
 from crop_reasoning.json_fields import naming
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES
-from crop_reasoning.records import CropRecord, read_jsonl, read_records, write_jsonl
+from crop_reasoning.records import PAIRS, RECORDS, CropRecord, read_jsonl, read_records, relinked, write_jsonl
 from data_builders.dataset_card import CARD, write_card
 from data_builders.manifest import MANIFEST, read_manifest, write_manifest
 from data_builders.out_folder import is_free, refuse_file
 from data_builders.parquet import FOLDER, write_parquet
 
-RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
 Settings = dict[str, Any]
 
 
@@ -75,7 +74,7 @@ def refuse_out(folder: Path, out: Path, settings: Settings) -> None:
 def _made_from(folder: Path, out: Path) -> dict[str, Any]:
     """What the manifest in `out` says of the folder it was made from: where it lies and its line files' sha256."""
     files = {path.name: sha256_of(path) for path in sorted(folder.glob("*.jsonl"))}
-    return {"folder": Path(os.path.relpath(folder.resolve(), out.resolve())).as_posix(), "files": files}
+    return {"folder": path_from(out, folder), "files": files}
 
 
 def _carry_over(folder: Path, out: Path, records: Sequence[CropRecord]) -> None:
@@ -85,16 +84,10 @@ def _carry_over(folder: Path, out: Path, records: Sequence[CropRecord]) -> None:
     """
     members, known = {record.id for record in records}, {record.id for record in read_records(folder)}
     out.mkdir(parents=True, exist_ok=True)
-    write_jsonl(out / RECORDS, (_relinked(record, folder, out) for record in records))
+    write_jsonl(out / RECORDS, (relinked(record, folder, out) for record in records))
     for name, inside in ((PAIRS, None), (RATIONALES, None), (PAIR_RATIONALES, "pair")):
         if (folder / name).is_file():
             write_jsonl(out / name, _lines_of(folder / name, inside, members, known))
-
-
-def _relinked(record: CropRecord, folder: Path, out: Path) -> CropRecord:
-    """The record as `out` must hold it: its photo named by the path from there."""
-    path = os.path.relpath((folder / record.image.path).resolve(), out.resolve())
-    return replace(record, image=replace(record.image, path=Path(path).as_posix()))
 
 
 def _seal(folder: Path, out: Path, settings: Settings, note: dict[str, Any]) -> dict[str, Any]:
