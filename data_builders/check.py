@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crop_reasoning.errors import DataError
+from crop_reasoning.errors import DataError, Interrupted
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import sha256_of
 from crop_reasoning.log import progress
 from crop_reasoning.reasoning.store import RATIONALES
+from crop_reasoning.records import RECORDS
 from data_builders.check_lines import (
     LINE_FILES,
-    RECORDS,
     Mention,
     Part,
     Reading,
@@ -82,9 +82,17 @@ def check_folder(folder: Path, *, deep: bool = False) -> Findings:
 
     Without `deep` a photo counts as changed only if its size in bytes is not the one that the builder's journal noted.
     `DataError` only if the folder holds no `records.jsonl` at all. Pairs, rationales and the manifest are optional.
+    `Interrupted` if stopped by hand.
     """
     if not (folder / RECORDS).is_file():
         raise DataError(f"{folder / RECORDS}: no such file; build it first (`crop-reasoning data build --help`)")
+    try:
+        return _findings(folder, deep)
+    except KeyboardInterrupt:
+        raise Interrupted(f"{folder}: stopped by hand before all was checked; the same command starts anew") from None
+
+
+def _findings(folder: Path, deep: bool) -> Findings:
     findings = Findings()
     names = [name for name in LINE_FILES if (folder / name).is_file()]
     findings.counts = dict.fromkeys(names, 0)

@@ -8,7 +8,14 @@ from typing import Any
 from crop_reasoning import __version__
 from crop_reasoning.geometry import Box, Size
 from crop_reasoning.records import CropRecord
-from data_builders.exporting import photo_folder, photo_name, records_with_photos, write_json
+from data_builders.exporting import (
+    as_document,
+    photo_folder,
+    photo_name,
+    records_with_photos,
+    refuse_other_ending,
+    write_new,
+)
 
 CATEGORIES = ("crop", "subject")
 """Their COCO ids are 1 and 2."""
@@ -18,7 +25,9 @@ def export_coco(folder: Path, out: Path, image_root: Path | None = None) -> dict
     """Write one COCO document of all records; the counts of what it holds and the folder its file names start from.
 
     A photo with several records (one for each subject or aspect) is one image; every annotation names its record.
+    `RecipeError` unless `out` is a .json file, `DataError` if it is taken (`write_new`).
     """
+    refuse_other_ending(out, ".json")
     records = records_with_photos(folder)
     root = image_root or photo_folder(folder, records)
     licences = {name: number for number, name in enumerate(dict.fromkeys(record.licence for record in records), 1)}
@@ -52,7 +61,7 @@ def export_coco(folder: Path, out: Path, image_root: Path | None = None) -> dict
         "images": list(images.values()),
         "annotations": annotations,
     }
-    write_json(out, document)
+    write_new({out: as_document(document)}, folder, records)
     return {"images": len(images), "annotations": len(annotations), "image_root": str(root)}
 
 

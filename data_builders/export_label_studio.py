@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from crop_reasoning.errors import RecipeError
 from crop_reasoning.geometry import Box
 from crop_reasoning.records import CropRecord, to_json
-from data_builders.exporting import photo_folder, photo_name, records_with_photos, write_json, write_text
+from data_builders.exporting import (
+    as_document,
+    photo_folder,
+    photo_name,
+    records_with_photos,
+    refuse_other_ending,
+    write_new,
+)
 
 LOCAL_FILES = "/data/local-files/?d="
 """How Label Studio serves files below its LOCAL_FILES_DOCUMENT_ROOT."""
@@ -35,16 +41,16 @@ def export_label_studio(folder: Path, out: Path, image_root: Path | None = None)
     """Write the tasks to `out` and the labeling config beside it (`.xml`); counts and how Label Studio finds photos.
 
     Photos are named from `image_root`, Label Studio's document root; by default the parent of the folder that holds
-    them, because the folder that a project is given must lie below that root.
+    them, because the folder that a project is given must lie below that root. `RecipeError` unless `out` is a .json
+    file, `DataError` if it or the config is taken (`write_new`).
     """
+    refuse_other_ending(out, ".json")
     config = out.with_suffix(".xml")
-    if config == out:
-        raise RecipeError(f"{out}: is where the labeling config goes; expected a .json file for the tasks")
     records = records_with_photos(folder)
     photos = photo_folder(folder, records)
     root = image_root or photos.parent
-    write_json(out, [_task(record, photo_name(folder, record, root)) for record in records])
-    write_text(config, CONFIG)
+    tasks = [_task(record, photo_name(folder, record, root)) for record in records]
+    write_new({out: as_document(tasks), config: CONFIG}, folder, records)
     return {"tasks": len(records), "config": str(config), "document_root": str(root), "storage": str(photos)}
 
 

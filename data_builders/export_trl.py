@@ -23,7 +23,7 @@ from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
 from crop_reasoning.reasoning.store import PAIR_RATIONALES
 from crop_reasoning.records import SPLITS, write_jsonl
 from crop_reasoning.training.samples import Sample, check_images, samples_of
-from data_builders.exporting import records_with_photos, write_json, write_text
+from data_builders.exporting import as_document, records_with_photos, refuse_target, write_text
 from data_builders.manifest import MANIFEST
 
 METADATA = "metadata.jsonl"
@@ -34,11 +34,13 @@ Sets = dict[str, dict[str, list[Sample]]]
 def export_trl(folder: Path, out: Path, family: Family, budget: VisionBudget, prompt_id: str) -> dict[str, Any]:
     """Write `<method>/<split>/` with `metadata.jsonl` and photos, a card and a manifest, all or nothing; the manifest.
 
-    `DataError` if `out` holds something, if a record lacks its answer, and for photos that are gone or changed.
+    `DataError` if `out` holds something or lies in the built folder, if a record lacks its answer, and for photos that
+    are gone or changed.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: is there already; choose another --out, or remove it")
     records = records_with_photos(folder)
+    refuse_target(out, folder, records)
     splits = {record.split for record in records}
     methods = ("sft", "dpo") if (folder / PAIR_RATIONALES).is_file() else ("sft",)
     read = {
@@ -99,7 +101,7 @@ def _write(
         "sources": {path.name: sha256_of(path) for path in sorted(folder.glob("*.jsonl"))},
         "files": {path.relative_to(out).as_posix(): sha256_of(path) for path in sorted(out.rglob(METADATA))},
     }
-    write_json(out / MANIFEST, manifest)
+    write_text(out / MANIFEST, as_document(manifest))
     write_text(out / "README.md", _card(manifest))
     return manifest
 

@@ -15,12 +15,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.geometry import corners
-from crop_reasoning.images import sha256_of
+from crop_reasoning.images import photo_endings, sha256_of
 from crop_reasoning.json_fields import as_list, as_number, as_object, as_sides, as_text, naming
 from crop_reasoning.records import LABELS_ONLY, CropRecord, record_from_json
 from data_builders.export_label_studio import CROP, SUBJECT
 from data_builders.importing import Crop, Four, Item, Listed, Rules, Source
-from data_builders.sources import PHOTO_ENDINGS, is_archive, read_json
+from data_builders.sources import is_archive, read_json
 
 NAME, LICENCE = "label_studio", "unknown; the photos are your own to license"
 ORDER = "x1 y1 x2 y2"
@@ -158,7 +158,7 @@ def _rectangles(annotation: dict[str, Any], place: int, name: str, dropped: list
         if result.get("type") == "rating":
             continue
         value = as_object(result.get("value", {}), "value")
-        labels = value.get("rectanglelabels", [])
+        labels = as_list(value.get("rectanglelabels", []), "rectanglelabels")
         if reason := _unusable(result, value, labels):
             item = f"{name}, rectangle {result.get('id', '?')} of {_annotator(annotation)}"
             dropped.append({"item": item, "reason": reason})
@@ -170,15 +170,15 @@ def _rectangles(annotation: dict[str, Any], place: int, name: str, dropped: list
         yield Rectangle(labels[0], (edges[0], edges[1], edges[2], edges[3]), place, _annotator(annotation), rating)
 
 
-def _unusable(result: dict[str, Any], value: dict[str, Any], labels: Any) -> str:
+def _unusable(result: dict[str, Any], value: dict[str, Any], labels: list[Any]) -> str:
     """Why a result is no rectangle that can be read; empty if it is one."""
     if result.get("type") != "rectanglelabels":
         return f"a result of type {result.get('type')}, expected rectanglelabels"
     if labels not in ([CROP], [SUBJECT]):
         return f"label {', '.join(map(str, labels)) or 'none'}, expected {CROP} or {SUBJECT}"
     for key, holder in (("rotation", value), ("image_rotation", result)):
-        if holder.get(key, 0) != 0:
-            return f"{key} of {holder[key]:g} degrees, expected 0: a crop has upright edges"
+        if turned := as_number(holder.get(key, 0), key):
+            return f"{key} of {turned:g} degrees, expected 0: a crop has upright edges"
     return ""
 
 
@@ -238,9 +238,8 @@ def _photo(data: dict[str, Any], folder: Path) -> tuple[Path, str]:
 
     Of the path that the task names as much as exists below `folder` counts: whole, then without its first folders.
     """
-    named = (
-        value for value in data.values() if isinstance(value, str) and _path(value).suffix.lower() in PHOTO_ENDINGS
-    )
+    endings = photo_endings()
+    named = (value for value in data.values() if isinstance(value, str) and _path(value).suffix.lower() in endings)
     url = data.get("image") or next(named, None)
     if url is None:
         raise DataError(f"data names no photo; expected a field image, got {', '.join(data)}")

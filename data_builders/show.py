@@ -12,16 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from crop_reasoning.composition.overlay import overlay
-from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.errors import DataError, Interrupted, RecipeError
+from crop_reasoning.files import written_whole
 from crop_reasoning.images import load_upright
 from crop_reasoning.records import CropRecord, read_records
+from data_builders.exporting import refuse_target
 from data_builders.suspicions import worst_first
 
 TILE, CAPTION, GAP = 300, 22, 12  # px
+MADE_BY = "crop-reasoning data show"
+"""Stands near the beginning of every sheet, by which one may take the place of another."""
 Shown = tuple[CropRecord, str]
 """A record and the caption under it."""
+_HEAD = 1024  # bytes
 _GROUND, _INK = "#18181b", "#e4e4e7"
 _STYLE = (
     f"body{{background:{_GROUND};color:{_INK};font:14px system-ui,sans-serif;margin:24px}}"
@@ -35,17 +41,29 @@ def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0, worst: b
 
     `worst` chooses those that most likely are wrong (`suspicions.worst_first`), the worst first, each with its reason.
     The best crop is drawn as an expert's, the subject where the record names one. `RecipeError` for another ending or
-    n < 1, `DataError` for a photo that cannot be read, if `out` is a photo of the data set itself, and if nothing
-    speaks against any record.
+    n < 1; `DataError` for a photo that cannot be read, if `out` is in use (a photo, in the built folder, no sheet), if
+    there is no record and if nothing speaks against any. `Interrupted` if stopped by hand.
     """
-    writers = {".png": _write_png, ".html": _write_html}
-    if out.suffix not in writers:
+    if out.suffix not in _WRITERS:
         raise RecipeError(f"{out}: a contact sheet is a .png or an .html file, got {out.suffix or 'no ending'}")
     if n < 1:
         raise RecipeError(f"--n {n}: expected at least 1")
     records = read_records(folder)
-    if out.resolve() in {(folder / record.image.path).resolve() for record in records}:
-        raise DataError(f"{out}: is a photo of the data set itself; choose another --out")
+    if not records:
+        raise DataError(f"{folder}: holds no record; there is nothing to show")
+    refuse_target(out, folder, records)
+    _refuse_other_file(out)
+    try:
+        shown = _chosen(folder, records, n, seed, worst)
+        kind = "most suspicious of " if worst else "of "
+        _WRITERS[out.suffix](out, folder, shown, f"{len(shown)} {kind}{len(records)} records of {folder}")
+    except KeyboardInterrupt:
+        raise Interrupted(f"{out}: stopped by hand and not written; the same command draws it") from None
+    return shown
+
+
+def _chosen(folder: Path, records: Sequence[CropRecord], n: int, seed: int, worst: bool) -> list[Shown]:
+    """The records to draw, with their captions."""
     if worst:
         shown = [(record, f"{_caption(record)}\n{reason}") for record, reason in worst_first(folder, records, n)]
         if not shown:
@@ -53,10 +71,18 @@ def write_sheet(folder: Path, out: Path, *, n: int = 24, seed: int = 0, worst: b
     else:
         chosen = sorted(random.Random(seed).sample(range(len(records)), min(n, len(records))))
         shown = [(records[index], _caption(records[index])) for index in chosen]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    kind = "most suspicious of " if worst else "of "
-    writers[out.suffix](out, folder, shown, f"{len(shown)} {kind}{len(records)} records of {folder}")
     return shown
+
+
+def _refuse_other_file(out: Path) -> None:
+    """`DataError` if something else than an earlier contact sheet stands at `out`."""
+    if not os.path.lexists(out):
+        return
+    if out.is_file():
+        with out.open("rb") as file:
+            if MADE_BY.encode() in file.read(_HEAD):
+                return
+    raise DataError(f"{out}: is there already and is no contact sheet; choose another --out, or remove it")
 
 
 def draw_record(folder: Path, record: CropRecord, side: int = TILE) -> Image.Image:
@@ -86,9 +112,10 @@ def _write_png(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> N
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
         middle = (left + TILE / 2, top + TILE + caption_height / 2)
         draw.text(middle, caption, fill=_INK, font=font, anchor="mm", align="center")
-    partial = out.with_name(out.name + ".partial")
-    sheet.save(partial, "PNG")
-    os.replace(partial, out)
+    made_by = PngInfo()
+    made_by.add_text("Software", MADE_BY)
+    with written_whole(out) as file:
+        sheet.save(file, "PNG", pnginfo=made_by)
 
 
 def _write_html(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> None:
@@ -101,10 +128,13 @@ def _write_html(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> 
         lines = words.replace("\n", "<br>")
         figures.append(f'<figure><img src="{source}" alt="{words}"><figcaption>{lines}</figcaption></figure>')
     page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="generator" content="{MADE_BY}">'
+        f"<title>{html.escape(title)}</title>"
         f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1><p>Dashed: the best crop of each record. "
         f"Yellow: its subject, where one is known.</p><main>{''.join(figures)}</main></html>\n"
     )
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    os.replace(partial, out)
+    with written_whole(out) as file:
+        file.write(page.encode())
+
+
+_WRITERS = {".png": _write_png, ".html": _write_html}

@@ -8,26 +8,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner, Result
-
-from crop_reasoning.cli.data import app
-from crop_reasoning.errors import CropReasoningError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import sha256_of
 from crop_reasoning.records import CropRecord, ImageRef, ScoredCrop, read_records, write_jsonl
 from tests.copies import WH, dump, photo
+from tests.verbs import run
 
 Tasks = list[dict[str, Any]]
-
-
-def run(*args: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def refused(*args: str | Path) -> str:
-    problem = run(*args).exception
-    assert isinstance(problem, CropReasoningError), repr(problem)
-    return str(problem)
 
 
 def make_folder(folder: Path, records: list[dict[str, Any]]) -> Path:

@@ -20,9 +20,14 @@ from data_builders.check import check_folder
 from data_builders.export_label_studio import CONFIG, export_label_studio
 from data_builders.label_studio import CHANGED, read
 from tests.copies import COPIES, WH, dump, photo
-from tests.exchange import brought_back, exported, labelled, make_folder, plain_folder, reasons, refused, regions, run
+from tests.exchange import brought_back, exported, labelled, make_folder, plain_folder, reasons, regions
 from tests.shared import SHARED, needs_shared
 from tests.strategies import boxes
+from tests.verbs import refused, run
+
+
+def told(*args: str | Path) -> str:
+    return str(refused(*args))
 
 
 @pytest.fixture
@@ -212,30 +217,28 @@ def test_a_photo_turned_by_exif_keeps_its_upright_size_there_and_back(tmp_path: 
 def test_files_that_are_no_label_studio_export_are_named(built: Path, tmp_path: Path) -> None:
     coco = tmp_path / "coco.json"
     assert run("export", "coco", built, "--out", coco).exit_code == 0
-    assert "is a COCO file, expected a list of tasks; choose Export > JSON" in refused("import", "label-studio", coco)
+    assert "is a COCO file, expected a list of tasks; choose Export > JSON" in told("import", "label-studio", coco)
     cut = tmp_path / "cut.json"
     cut.write_text(json.dumps(exported(built))[:-20])
-    assert "cut.json: not JSON" in refused("import", "label-studio", cut)
+    assert "cut.json: not JSON" in told("import", "label-studio", cut)
     dump(cut, [{"image": "1.jpg", "box": [], "annotator": 1}])
-    assert "JSON-MIN" in refused("import", "label-studio", cut)
+    assert "JSON-MIN" in told("import", "label-studio", cut)
     dump(cut, [])
-    assert "is an empty list" in refused("import", "label-studio", cut)
-    assert "no such folder" in refused(
+    assert "is an empty list" in told("import", "label-studio", cut)
+    assert "no such folder" in told(
         "import", "label-studio", built.parent / "tasks.json", "--images", tmp_path / "none"
     )
-    untouched = refused(
-        "import", "label-studio", built.parent / "tasks.json", "--images", built, "--out", tmp_path / "o"
-    )
+    untouched = told("import", "label-studio", built.parent / "tasks.json", "--images", built, "--out", tmp_path / "o")
     assert "not one of 3 listed photos can be used" in untouched
     assert "nobody has labelled it" in untouched
     tasks = labelled(exported(built))
     dump(cut, tasks)
     (tmp_path / "none").mkdir()
-    elsewhere = refused("import", "label-studio", cut, "--images", tmp_path / "none", "--out", tmp_path / "o")
+    elsewhere = told("import", "label-studio", cut, "--images", tmp_path / "none", "--out", tmp_path / "o")
     assert "holds none of the 3 photos that cut.json names, the first p.jpg" in elsewhere
     del tasks[1]["data"]["record"]["split"]
     dump(cut, tasks)
-    assert "cut.json, task 2: record r1: field 'split' is missing" in refused("import", "label-studio", cut)
+    assert "cut.json, task 2: record r1: field 'split' is missing" in told("import", "label-studio", cut)
 
 
 def test_tasks_name_photos_below_the_document_root_and_the_config_their_fields(built: Path) -> None:
@@ -250,7 +253,7 @@ def test_tasks_name_photos_below_the_document_root_and_the_config_their_fields(b
             assert names[region["from_name"]].get("toName") == region["to_name"]
             assert set(region["value"]["rectanglelabels"]) <= labels
     assert names["photo"].get("value") == "$image"
-    assert "lies outside the image root" in refused(
+    assert "lies outside the image root" in told(
         "export", "label-studio", built, "--out", built.parent / "t.json", "--image-root", built / "photos" / "part 0+"
     )
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.copies import COPIES
-from tests.exchange import plain_folder, refused, run
+from tests.exchange import plain_folder
+from tests.verbs import refused, run
 
 
 @pytest.fixture
@@ -68,6 +69,8 @@ def test_an_export_gives_the_same_bytes_again_and_names_missing_photos(built: Pa
     assert out.read_bytes() == first
     assert str(tmp_path).encode() not in first
     next((built / "photos").glob("*/p.jpg")).unlink()
-    assert "1 of 3 photos are missing: photos/part" in refused("export", form, built, "--out", tmp_path / "new.json")
+    assert "1 of 3 photos are missing: photos/part" in str(
+        refused("export", form, built, "--out", tmp_path / "new.json")
+    )
     assert not (tmp_path / "new.json").exists()
-    assert f"the format {form} takes no --family" in refused("export", form, built, "--out", out, "--family", "x")
+    assert f"the format {form} takes no --family" in str(refused("export", form, built, "--out", out, "--family", "x"))
