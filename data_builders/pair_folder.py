@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,15 @@ from crop_reasoning.images import sha256_of
 from crop_reasoning.reasoning.store import PAIR_RATIONALES
 from crop_reasoning.records import (
     BUCKETS,
+    PAIRS,
+    RECORDS,
     SPLITS,
     CropRecord,
     Pair,
     read_jsonl,
     read_pairs,
     read_records,
+    relinked,
     write_jsonl,
 )
 from data_builders.manifest import MANIFEST, read_manifest, write_manifest
@@ -30,7 +33,8 @@ from data_builders.pairs import REASONS, Rules, Selection, select
 from data_builders.rationales import write_rationales
 from data_builders.shortcuts import Share, first_proposal, shortcuts
 
-RECORDS, PAIRS = "records.jsonl", "pairs.jsonl"
+VOTED = frozenset({"fcdb"})
+"""Data sets whose pairs people voted on; the votes stand in them."""
 FIRST_PROPOSAL = "first proposal wins"
 Members = Callable[[CropRecord], bool]
 SHOWN: dict[str, Members] = {"train": lambda record: record.split == "train", "all splits": lambda record: True}
@@ -54,7 +58,7 @@ def write_pairs(folder: Path, out: Path, rules: Rules) -> dict[str, Any]:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
             stage = Path(name)
-            write_jsonl(stage / RECORDS, (_moved(record, folder, out) for record in records))
+            write_jsonl(stage / RECORDS, (relinked(record, folder, out) for record in records))
             write_jsonl(stage / PAIRS, selection.after)
             write_rationales(stage, rules.seed)
             report = {
@@ -79,6 +83,7 @@ def write_pairs(folder: Path, out: Path, rules: Rules) -> dict[str, Any]:
 def _select(folder: Path, records: Sequence[CropRecord], rules: Rules) -> Selection:
     """The selection of a folder's ranked pairs, or of its scored crops; `DataError` if no train pair is left."""
     ranked = read_pairs(folder) if (folder / PAIRS).is_file() else None
+    _refuse_lost_votes(folder, records, ranked or ())
     try:
         selection = select(records, ranked, rules)
     except DataError as problem:
@@ -106,10 +111,14 @@ def _refuse_other_content(out: Path, settings: dict[str, Any], made_from: dict[s
         raise DataError(f"{out}: holds pairs of {differing}; choose another --out or remove it")
 
 
-def _moved(record: CropRecord, folder: Path, out: Path) -> CropRecord:
-    """The record with its photo named from `out`."""
-    path = os.path.relpath((folder / record.image.path).resolve(), out.resolve())
-    return replace(record, image=replace(record.image, path=Path(path).as_posix()))
+def _refuse_lost_votes(folder: Path, records: Sequence[CropRecord], pairs: Sequence[Pair]) -> None:
+    """`DataError` for pairs whose votes are not told: margins of votes would be sorted by the bounds of scores."""
+    voted = {record.id for record in records if record.dataset in VOTED}
+    if lost := sum(pair.votes is None and pair.record_id in voted for pair in pairs):
+        raise DataError(
+            f"{folder / PAIRS}: {lost:,} of {len(pairs):,} pairs do not tell their votes, which say how hard they are; "
+            "an older version built the folder: build the data set anew (`crop-reasoning data build --help`)"
+        )
 
 
 def _counts(records: Sequence[CropRecord], selection: Selection) -> dict[str, Any]:

@@ -180,10 +180,12 @@ def _draw_both(
     found.given[record.split] += total
     if listed and record.split != "train":
         return list(range(total)), list(range(total))
-    enough = np.flatnonzero(candidates.margins >= rules.least_margin - _ROUNDING)
+    train = record.split == "train"
+    # the margin asked of train pairs must not say which pairs a model is measured on
+    enough = np.flatnonzero(candidates.margins >= rules.least_margin - _ROUNDING if train else candidates.margins > 0)
     ties = int(np.count_nonzero(candidates.margins == 0))
     blind = np.sort(rng.permutation(enough)[: rules.per_photo])
-    after = _draw(candidates, enough, rules, rng) if record.split == "train" else blind
+    after = _draw(candidates, enough, rules, rng) if train else blind
     dropped[NO_WINNER] += ties
     dropped[TOO_SMALL] += total - ties - len(enough)
     dropped[OVER_CAP] += len(enough) - len(after)
