@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.images import sha256_of
+from crop_reasoning.images import photo_endings, sha256_of
 from crop_reasoning.log import progress
-from crop_reasoning.records import CropRecord, read_records
+from crop_reasoning.records import RECORDS, CropRecord, read_records
 from data_builders.manifest import write_document
 from data_builders.perceptual import JOURNAL, RULE, SAME_FILE, Likeness, Thumbnails, read_thumbnails, same_pictures
-from data_builders.sources import PHOTO_ENDINGS
-from data_builders.subset import RECORDS, refuse_out, write_subset
+from data_builders.subset import refuse_out, write_subset
 
 EXCLUSIONS = "exclusions.json"
 
@@ -26,7 +25,8 @@ EXCLUSIONS = "exclusions.json"
 class Benchmark:
     """The photos that nothing may be trained on, by sha256: the test photos of a built folder, or all of any other.
 
-    `paths` are relative to `folder`; `unreadable` holds the files that are no photo, with the reason.
+    Paths are relative to `folder`. `unreadable` holds photos and folders that could not be read, with the reason,
+    `others` the files whose ending is no photo's; neither was compared.
     """
 
     folder: Path
@@ -34,6 +34,7 @@ class Benchmark:
     paths: dict[str, str]
     thumbnails: dict[str, Thumbnails] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def decontaminate(folder: Path, against: Sequence[Path], out: Path | None) -> dict[str, Any]:
@@ -80,23 +81,50 @@ def _read_benchmark(folder: Path, journal: Path) -> Benchmark:
         records = read_records(folder, "test")
         if not records:
             raise DataError(f"{folder}: has no test record; give the folder of its photos if all of them count")
-        paths = {record.image.sha256: record.image.path for record in records}
-        return Benchmark(folder, "test photos", paths, recorded_thumbnails(folder, records, journal))
-    files = _photos_below(folder)
-    paths = {}
-    for path in progress(files, f"{folder.name} hashed", len(files)):
-        paths.setdefault(sha256_of(path), path.relative_to(folder).as_posix())
+        tested = {record.image.sha256: record.image.path for record in records}
+        return Benchmark(folder, "test photos", tested, recorded_thumbnails(folder, records, journal))
+    files, unreadable = _files_below(folder)
+    endings = photo_endings()
+    photos = [path for path in files if Path(path).suffix.lower() in endings]
+    others = [path for path in files if Path(path).suffix.lower() not in endings]
+    paths: dict[str, str] = {}
+    for path in progress(photos, f"{folder.name} hashed", len(photos)):
+        try:
+            paths.setdefault(sha256_of(folder / path), path)
+        except OSError as problem:
+            unreadable[path] = problem.strerror or str(problem)
     found, reasons = read_thumbnails({sha256: folder / path for sha256, path in paths.items()}, journal)
-    unreadable = {paths[sha256]: reason for sha256, reason in reasons.items()}
+    unreadable |= {paths[sha256]: reason for sha256, reason in reasons.items()}
     if not found:
-        raise DataError(f"{folder}: holds neither {RECORDS} nor a readable photo; expected a benchmark's folder")
-    return Benchmark(folder, "all photos", paths, found, unreadable)
+        raise DataError(
+            f"{folder}: holds neither {RECORDS} nor a readable photo, but {len(others)} other files and "
+            f"{len(unreadable)} that cannot be read; expected a benchmark's folder"
+        )
+    return Benchmark(folder, "all photos", paths, found, unreadable, others)
 
 
-def _photos_below(folder: Path) -> list[Path]:
-    """The photo files of a folder and the folders in it, by path. Links to folders are not followed."""
-    found = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
-    return sorted(path for path in found if path.suffix.lower() in PHOTO_ENDINGS and path.is_file())
+def _files_below(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The files of a folder and the folders in it, by path, and the folders that cannot be read, with the reason.
+
+    Links to folders are followed, each folder is entered once; one that `folder` itself lies in is not.
+    """
+    found: list[str] = []
+    unreadable: dict[str, str] = {}
+
+    def note(problem: OSError) -> None:
+        unreadable[os.path.relpath(str(problem.filename), folder)] = problem.strerror or str(problem)
+
+    whole = Path(os.path.realpath(folder))
+    entered = {whole, *whole.parents}
+    for place, inner, names in os.walk(folder, onerror=note, followlinks=True):
+        found += [Path(place, name).relative_to(folder).as_posix() for name in names]
+        inner.sort()
+        for name in inner[:]:
+            true = Path(os.path.realpath(Path(place, name)))
+            if true in entered:
+                inner.remove(name)
+            entered.add(true)
+    return sorted(found), unreadable
 
 
 def _report(
@@ -117,7 +145,8 @@ def _report(
         "folder": str(folder),
         "compared": {"train and val photos": len(ours), **{str(one.folder): len(one.thumbnails) for one in benchmarks}},
         "against": [
-            {"folder": str(one.folder), "photos": one.kind, "unreadable": one.unreadable} for one in benchmarks
+            {"folder": str(one.folder), "photos": one.kind, "unreadable": one.unreadable, "not_photos": one.others}
+            for one in benchmarks
         ],
         "rule": {"hashes": "gradients and cosine waves of 32x32 grey, 64 bits each, also mirrored", **RULE},
         "counts": {

@@ -75,7 +75,7 @@ def split_folder(folder: Path, out: Path, *, val: float, test: float, seed: int,
 
     `RecipeError` for shares that cannot be meant, `DataError` for an `out` that is taken and for unreadable photos.
     """
-    if min(val, test) < 0 or val + test >= 1:
+    if not (val >= 0 and test >= 0 and val + test < 1):  # NaN compares with nothing
         raise RecipeError(f"--val {val:g} and --test {test:g}: expected shares of at least 0 that leave some for train")
     settings = {"made_by": "data split", "val": val, "test": test, "seed": seed, "all": everything, **RULE}
     refuse_out(folder, out, settings)

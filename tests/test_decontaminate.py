@@ -13,10 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter, ImageOps
-from typer.testing import CliRunner, Result
 
-from crop_reasoning.cli.data import app
-from crop_reasoning.errors import CropReasoningError, Interrupted
+from crop_reasoning.errors import Interrupted
 from crop_reasoning.images import load_upright
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import read_pairs, read_records
@@ -26,22 +24,13 @@ from data_builders.perceptual import JOURNAL, RULE, correlation, hashes, read_th
 from tests.copies import photo
 from tests.fcdb_copy import TEST_IDS, TRAIN_IDS, file_of, write_fcdb
 from tests.shared import SHARED, needs_shared
+from tests.verbs import refused, run
 
 
 def scene(index: int, wh: tuple[int, int] = (320, 240)) -> Image.Image:
     """A soft picture of its own with a few large shapes, as photographs have."""
     noise = np.random.default_rng(index).integers(0, 255, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize(wh, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(4))
-
-
-def run(*args: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def refused(*args: str | Path) -> CropReasoningError:
-    problem = run(*args).exception
-    assert isinstance(problem, CropReasoningError), repr(problem)
-    return problem
 
 
 def report_of(*args: str | Path) -> dict[str, Any]:
@@ -210,7 +199,7 @@ def test_without_out_nothing_but_the_journal_is_written(built: Path, benchmark: 
     (benchmark / "broken.jpg").write_bytes(b"no photo")
     result = run("decontaminate", built, "--against", benchmark)
     assert "0 photos of 0 records" in result.stdout
-    assert "1 files of the benchmarks are no readable photo" in result.stdout
+    assert "1 photos or folders of the benchmarks cannot be read" in result.stdout
     (benchmark / "broken.jpg").unlink()
     (built / JOURNAL).unlink()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

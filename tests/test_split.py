@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
 
-from crop_reasoning.cli.data import app
-from crop_reasoning.errors import CropReasoningError, DataError
+from crop_reasoning.errors import DataError
 from crop_reasoning.images import load_upright
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, ImageRef, read_pairs, read_records
@@ -24,6 +22,7 @@ from data_builders.split import assign, look_alikes, split_of
 from data_builders.subset import write_subset
 from tests.copies import COPIES, options, photo
 from tests.fcdb_copy import TEST_IDS, TRAIN_IDS, file_of, write_fcdb
+from tests.verbs import refused, run
 
 shares = st.sampled_from([(0.1, 0.0), (0.3, 0.3), (0.0, 0.5), (0.0, 0.0)])
 photos = st.sets(st.integers(0, 10**6), max_size=40).map(
@@ -39,16 +38,6 @@ def splits_of(records: list[CropRecord], alike: list[tuple[str, str]], *rest: An
     """The new split of each photo that is kept."""
     groups = look_alikes([one.image.sha256 for one in records], alike)
     return {one.image.sha256: one.split for one in assign(records, groups, *rest)[0]}
-
-
-def run(*args: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
-
-
-def refused(*args: str | Path) -> CropReasoningError:
-    problem = run(*args).exception
-    assert isinstance(problem, CropReasoningError), repr(problem)
-    return problem
 
 
 @pytest.fixture
@@ -184,6 +173,8 @@ def test_the_copy_loads_with_datasets(built: Path, tmp_path: Path) -> None:
 def test_shares_and_test_splits_that_cannot_be_meant_are_refused(built: Path, tmp_path: Path) -> None:
     out = tmp_path / "new"
     assert "--val 0.7 and --test 0.3" in str(refused("split", built, "--out", out, "--val", "0.7", "--test", "0.3"))
+    assert "--val nan and --test 0:" in str(refused("split", built, "--out", out, "--val", "nan"))
+    assert "--test nan:" in str(refused("split", built, "--out", out, "--all", "--test", "nan"))
     assert "its 2 test records stay as they are" in str(refused("split", built, "--out", out, "--test", "0.1"))
     trained = refused("split", built, "--out", out, "--all")
     assert (trained.exit_code, "--all would train on its 2 test records" in str(trained)) == (2, True)

@@ -29,6 +29,8 @@ def decontaminate(
 
     Example: crop-reasoning data decontaminate data/fcdb --against data/flms --against data/fcdb --out data/fcdb-clean
     """
+    from collections import Counter
+
     from data_builders.decontaminate import decontaminate as find
 
     report = find(folder, against, out)
@@ -47,7 +49,12 @@ def decontaminate(
     typer.echo(f"compared {compared}: {report['counts']['photos']} photos of {records} records are in a benchmark")
     unreadable = sum(len(one["unreadable"]) for one in report["against"])
     if unreadable:
-        typer.echo(f"{unreadable} files of the benchmarks are no readable photo; --json lists them")
+        typer.echo(f"{unreadable} photos or folders of the benchmarks cannot be read; --json lists them")
+    not_photos = [Path(path) for one in report["against"] for path in one["not_photos"]]
+    if not_photos:
+        counts = Counter(path.suffix.lower() or "no ending" for path in not_photos)
+        endings = ", ".join(f"{ending} {count:,}" for ending, count in sorted(counts.items()))
+        typer.echo(f"not compared: {len(not_photos):,} files of the benchmarks that end as no photo does ({endings})")
     if shared := report["shared_by_benchmarks"]:
         typer.echo(f"{len(shared)} photos are shared by two of the benchmarks; --json lists them")
     typer.echo(f"{out}: written, exclusions.json in it" if out else "nothing written; --out DIR makes a clean copy")
