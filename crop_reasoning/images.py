@@ -6,7 +6,6 @@ This module owns orientation, decoding limits and the resize rule of the Qwen-VL
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import math
@@ -35,6 +34,7 @@ ENDINGS = {
 }
 """The formats that are decoded, and how the names of their files end."""
 FORMATS = tuple(ENDINGS)
+PHOTO_ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,6 @@ def load_upright(source: Path | str | bytes) -> Image.Image:
         raise DataError(f"{name}: not an image of a known format; expected {', '.join(FORMATS)}") from None
     except Exception as problem:  # on broken bytes decoders raise what they like: OSError, struct.error, ...
         raise DataError(f"{name}: cannot be decoded ({problem}); expected a whole photograph") from None
-
-
-@functools.cache
-def photo_endings() -> frozenset[str]:
-    """The endings of files in the formats that `load_upright` decodes, in lower case."""
-    return frozenset(ending for ending, form in Image.registered_extensions().items() if form in FORMATS)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

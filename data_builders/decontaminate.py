@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.images import photo_endings, sha256_of
+from crop_reasoning.images import PHOTO_ENDINGS, sha256_of
 from crop_reasoning.log import progress
 from crop_reasoning.records import RECORDS, CropRecord, read_records
 from data_builders.manifest import write_document
@@ -84,9 +84,8 @@ def _read_benchmark(folder: Path, journal: Path) -> Benchmark:
         tested = {record.image.sha256: record.image.path for record in records}
         return Benchmark(folder, "test photos", tested, recorded_thumbnails(folder, records, journal))
     files, unreadable = _files_below(folder)
-    endings = photo_endings()
-    photos = [path for path in files if Path(path).suffix.lower() in endings]
-    others = [path for path in files if Path(path).suffix.lower() not in endings]
+    photos = [path for path in files if Path(path).suffix.lower() in PHOTO_ENDINGS]
+    others = [path for path in files if Path(path).suffix.lower() not in PHOTO_ENDINGS]
     paths: dict[str, str] = {}
     for path in progress(photos, f"{folder.name} hashed", len(photos)):
         try:

@@ -25,7 +25,7 @@ def read(root: Path | None) -> Source:
     return Source(
         Rules("fcdb", ORDER, LICENCE, overhang=0.0),  # no released box stands out by more than 2 px
         [_listed(photo, layout) for photo in photos],
-        [layout.annotations / name for name in (*CROPPING.values(), RANKING)],
+        [*(layout.annotations / name for name in (*CROPPING.values(), RANKING)), *layout.sizes],
         OFFICIAL_COUNTS,
         facts={
             "layout": layout.kind,

@@ -31,7 +31,8 @@ OFFICIAL_COUNTS = {"train": 1369, "test": 345}
 class Layout:
     """The folders of one copy; `original_wh` is None where the photos are the originals themselves.
 
-    `placeholders` names the photos of which the copy's owner says that they were placeholders and were left out.
+    `sizes` are the files that tell the originals' sizes. `placeholders` names the photos of which the copy's owner says
+    that they were placeholders and were left out.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Layout:
     photos: Path
     original_wh: dict[str, Size] | None = None
     placeholders: frozenset[str] = frozenset()
+    sizes: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def find_layout(root: Path) -> Layout:
     for number, entry in enumerate(_load(listed) if listed.is_file() else []):
         with _reading(listed, number, entry, "{file}"):
             placeholders.add(as_text(entry["file"], "file"))
-    return Layout("resized", layout.annotations, layout.photos, _original_sizes(needed), frozenset(placeholders))
+    return Layout(
+        "resized", layout.annotations, layout.photos, _original_sizes(needed), frozenset(placeholders), (needed,)
+    )
 
 
 def read_photos(layout: Layout) -> tuple[list[Photo], int]:

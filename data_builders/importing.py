@@ -7,7 +7,6 @@ listed photo, so that work beyond one machine maps over photos and only gathers 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.files import path_from
 from crop_reasoning.geometry import Box, Size, corners, from_xyxy_px
 from crop_reasoning.images import sha256_of
 from crop_reasoning.records import LABELS_ONLY, CropRecord, ImageRef, Pair, ScoredCrop, write_jsonl
@@ -158,7 +158,7 @@ def import_sources(sources: Sequence[Source], out: Path, *, copy: bool, workers:
     places = copy_places([one for one, _ in listed])
     made = []
     for (one, rules), file in zip(listed, files, strict=True):
-        made.append(make(one, file, rules, places[one.id] if copy else _relative(one.photo, out)))
+        made.append(make(one, file, rules, places[one.id] if copy else path_from(out, one.photo)))
     start = 0
     for source in sources:
         refuse_wrong_orders(source, files[start : start + len(source.listed)])
@@ -200,11 +200,6 @@ def copy_places(listed: Sequence[Listed]) -> dict[str, str]:
         one.id: named[one.id] if len(photos[named[one.id]]) == 1 else f"images/{one.split}/{one.id}{one.photo.suffix}"
         for one in listed
     }
-
-
-def _relative(photo: Path, folder: Path) -> str:
-    """A photo's path as seen from a folder, links followed; a link that leads to itself stays as it is."""
-    return Path(os.path.relpath(os.path.realpath(photo), os.path.realpath(folder))).as_posix()
 
 
 def digests(paths: Sequence[Path]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.geometry import corners
-from crop_reasoning.images import photo_endings, sha256_of
+from crop_reasoning.images import PHOTO_ENDINGS, sha256_of
 from crop_reasoning.json_fields import as_list, as_number, as_object, as_sides, as_text, naming
 from crop_reasoning.records import LABELS_ONLY, CropRecord, record_from_json
 from data_builders.export_label_studio import CROP, SUBJECT
@@ -238,8 +238,9 @@ def _photo(data: dict[str, Any], folder: Path) -> tuple[Path, str]:
 
     Of the path that the task names as much as exists below `folder` counts: whole, then without its first folders.
     """
-    endings = photo_endings()
-    named = (value for value in data.values() if isinstance(value, str) and _path(value).suffix.lower() in endings)
+    named = (
+        value for value in data.values() if isinstance(value, str) and _path(value).suffix.lower() in PHOTO_ENDINGS
+    )
     url = data.get("image") or next(named, None)
     if url is None:
         raise DataError(f"data names no photo; expected a field image, got {', '.join(data)}")

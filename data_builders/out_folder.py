@@ -7,6 +7,7 @@ that was stopped, is what tells an unfinished build from a folder of somebody el
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,7 +63,7 @@ def is_free(out: Path) -> bool:
 
 def refuse_same(root: Path | None, out: Path) -> None:
     """`DataError` if `out` is the copy that is read."""
-    if root is not None and root.resolve() == out.resolve():
+    if root is not None and os.path.realpath(root) == os.path.realpath(out):
         raise DataError(f"{out}: is the folder that is read (--root); choose another --out")
 
 

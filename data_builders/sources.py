@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError, RecipeError
-from crop_reasoning.images import ENDINGS
-
-PHOTO_ENDINGS = {ending for endings in ENDINGS.values() for ending in endings}
+from crop_reasoning.images import PHOTO_ENDINGS
 
 
 def find_root(root: Path | None, dataset: str, needed: Sequence[str], *names: str) -> Path:

@@ -194,7 +194,7 @@ def test_two_photos_of_one_name_in_two_splits_stop_the_build(tmp_path: Path, out
     photo(root / "images" / "test" / "211.jpg", 7)
     text = refused(3, "gaicd_v1", root, out)
     assert "211.jpg is listed twice" in text
-    assert "or a photo would stand in two splits" in text
+    assert "both would be record 'gaicd_v1-211'; remove one" in text
 
 
 def test_two_photos_of_one_name_in_two_folders_are_both_copied(tmp_path: Path, out: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from crop_reasoning.images import FORMATS, load_upright, photo_endings
+from crop_reasoning.images import FORMATS, PHOTO_ENDINGS, load_upright
 from crop_reasoning.records import read_records
 from data_builders.build import build_dataset
 from tests.copies import photo
@@ -48,12 +48,12 @@ def found(report: dict[str, Any]) -> dict[str, str]:
 
 def test_every_format_that_is_decoded_has_an_ending() -> None:
     registered = Image.registered_extensions()
-    assert {registered[ending] for ending in photo_endings()} == set(FORMATS)
+    assert {registered[ending] for ending in PHOTO_ENDINGS} == set(FORMATS)
 
 
 @pytest.mark.parametrize("ending", [".gif", ".avif", ".webp", ".GIF", ".jfif"])
 def test_a_copy_is_found_in_any_format_that_is_decoded(built: Path, tmp_path: Path, ending: str) -> None:
-    if ending.lower() not in photo_endings():
+    if ending.lower() not in PHOTO_ENDINGS:
         pytest.skip(f"this Pillow decodes no {ending}")
     record_id = copy_of(built, tmp_path / "benchmark" / f"a{ending}")
     assert found(report_of(built, tmp_path / "benchmark")) == {record_id: f"a{ending}"}
