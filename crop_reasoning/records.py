@@ -7,6 +7,7 @@ must not decode images.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -252,17 +253,28 @@ def _items(path: Path, convert: Callable[[dict[str, Any]], Item]) -> Iterator[It
 
 
 def read_records(folder: Path | str, split: str | None = None) -> list[CropRecord]:
-    """The records of a built data set (`folder/records.jsonl`), optionally of one split."""
+    """The records of a built data set (`folder/records.jsonl`), optionally of one split.
+
+    A file that did not change since is not parsed again.
+    """
     path = Path(folder) / RECORDS
     if split is not None:
         _split(split)
-    records = list(_items(path, record_from_json))
+    found = path.stat() if path.is_file() else None
+    stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns) if found else ()
+    return [record for record in _parsed(path, stamp) if split is None or record.split == split]
+
+
+@functools.lru_cache(maxsize=2)
+def _parsed(path: Path, stamp: tuple[int, ...]) -> tuple[CropRecord, ...]:
+    """The records of a file; `stamp` changes when the file does."""
+    records = tuple(_items(path, record_from_json))
     seen: set[str] = set()
     for record in records:
         if record.id in seen:
             raise DataError(f"{path}: record id {record.id!r} stands twice; ids must be unique")
         seen.add(record.id)
-    return [record for record in records if split is None or record.split == split]
+    return records
 
 
 def read_pairs(folder: Path | str, split: str | None = None) -> list[Pair]:

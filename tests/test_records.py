@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crop_reasoning import records as records_module
 from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.geometry import Box
 from crop_reasoning.records import (
@@ -337,3 +338,15 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     with pytest.raises(EnvironmentProblem, match="No space left"):
         write_jsonl(tmp_path / "a.jsonl", [{"a": "b" * 100_000}])
     assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_records_are_parsed_once_and_again_when_the_file_changes(tmp_path, monkeypatch):
+    parsed: list[str] = []
+    stock = records_module.record_from_json
+    monkeypatch.setattr(records_module, "record_from_json", lambda value: (parsed.append(value["id"]), stock(value))[1])
+    write_jsonl(tmp_path / "records.jsonl", [replace(RECORD, id=name) for name in "ab"])
+    read_records(tmp_path).clear()  # the caller's own list
+    assert [record.id for record in read_records(tmp_path, RECORD.split)] == ["a", "b"]
+    assert parsed == ["a", "b"]
+    write_jsonl(tmp_path / "records.jsonl", [replace(RECORD, id=name) for name in "cb"])
+    assert [record.id for record in read_records(tmp_path)] == ["c", "b"]
