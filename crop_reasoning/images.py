@@ -112,7 +112,7 @@ def load_upright(source: Path | str | bytes) -> Image.Image:
                     f"expected at most {MAX_PIXELS / 1e6:.0f}; scale it down first"
                 )
             image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            return to_rgb(ImageOps.exif_transpose(image))
     except DataError:
         raise
     except FileNotFoundError:
@@ -125,7 +125,8 @@ def load_upright(source: Path | str | bytes) -> Image.Image:
         raise DataError(f"{name}: cannot be decoded ({problem}); expected a whole photograph") from None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB pixels of an image of any mode, transparency on white; `ValueError` for 32 bits a channel."""
     if image.mode in ("I", "F"):
         raise ValueError("32 bits a channel, of unknown scale")
     if image.mode.startswith("I;16"):  # Pillow would clip 16 bits at 255

@@ -19,3 +19,6 @@ ELEMENTS: dict[str, str] = {
     "symmetric": "the two sides of an axis mirror each other",
     "pattern": "a repeated motif fills the frame",
 }
+
+THRESHOLD = 0.5
+"""An element whose measured strength reaches this is said to be seen."""

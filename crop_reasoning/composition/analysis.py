@@ -1,0 +1,246 @@
+"""The ten elements in a photo and in any crop of it, measured.
+
+`measure` looks at the pixels once; `analyse_crop` judges a crop from what was measured, `analyse` the whole photo.
+Every geometry of an `Analysis` is in [0,1] of the frame that was judged: of the photo for `analyse`, of the crop for
+`analyse_crop`. Nothing that was not seen is claimed: an empty analysis is a valid one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crop_reasoning.composition import curves, directions, lines, patterns, placing, subject, symmetry, triangles, weight
+from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
+from crop_reasoning.composition.primitives import (
+    LEAST_SIDE,
+    Frame,
+    Point,
+    Primitives,
+    frame_of,
+    primitives,
+    working_frame,
+)
+from crop_reasoning.composition.subject import Subject, Subjects
+from crop_reasoning.composition.weight import Balance, EdgeCuts, Weights
+from crop_reasoning.geometry import WHOLE, Box, Size, clip, inside
+
+VERSION = "composition/1"
+"""Changes whenever the same pixels may be judged otherwise: part of every cache key."""
+_LEAST_CROP = 12.0  # px of the working frame
+_LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
+_WHOLE_SUBJECT = 0.9  # of the subject: a crop that keeps less places it nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An element that was seen: its name (of `ELEMENTS`), strength in [0,1], plain words, and at most one geometry.
+
+    Geometry is in [0,1] of the frame judged. `line` is (x1, y1, x2, y2): a level or upright line, the strongest
+    slanted one, or the axis of a symmetry. `polygon` holds the corners of a triangle, `path` the points of a curve,
+    `box` where a pattern reaches. `vanishing` is where leading lines meet; it may lie outside the frame.
+    """
+
+    name: str
+    strength: float
+    words: str
+    point: Point | None = None
+    line: tuple[float, float, float, float] | None = None
+    box: Box | None = None
+    polygon: tuple[Point, ...] | None = None
+    path: tuple[Point, ...] | None = None
+    vanishing: Point | None = None
+    leading: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was seen in a frame of `wh` px: the elements at or above `THRESHOLD` (strongest first), the strengths of
+    all ten, the subjects, the main subject's box, visual balance, the share of empty space, and how far the horizon
+    (or the longest level line) is from level: degrees, positive where it falls to the right; None without one."""
+
+    wh: Size
+    elements: tuple[Evidence, ...] = ()
+    strengths: dict[str, float] = field(default_factory=lambda: dict.fromkeys(ELEMENTS, 0.0))
+    subjects: tuple[Subject, ...] = ()
+    subject: Box | None = None
+    balance: Balance = Balance((0.5, 0.5), 0.5, 0.5)  # noqa: RUF009 - frozen
+    negative_space: float = 1.0
+    tilt: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found in a photo of `wh` px; geometry in px of its working frame. None of it for a tiny photo."""
+
+    wh: Size
+    work: Size
+    lines: tuple[lines.Line, ...] = ()
+    curves: tuple[curves.Curve, ...] = ()
+    triangles: tuple[triangles.Triangle, ...] = ()
+    structure: symmetry.Structure | None = None
+    pattern: patterns.Pattern | None = None
+    subjects: Subjects | None = None
+    weights: Weights | None = None
+
+
+def analyse(image: Image.Image | NDArray[Any]) -> Analysis:
+    """The composition of a whole photo (upright; any size and mode), in at most about 0.4 s of one core."""
+    return analyse_crop(measure(image), WHOLE)
+
+
+def measure(image: Image.Image | NDArray[Any], neural: bool = True) -> Measured:
+    """Everything about a photo that its crops share. `neural=False` leaves the networks aside, three times faster."""
+    rgb, wh = working_frame(image)
+    work = (rgb.shape[1], rgb.shape[0])
+    if min(work) < LEAST_SIDE:
+        return Measured(wh, work)
+    return _measured(primitives(rgb), wh, neural)
+
+
+def _measured(found: Primitives, wh: Size, neural: bool) -> Measured:
+    frame = Frame(0, 0, *found.wh)
+    segments, coarse = lines.find_segments(found)
+    straight = lines.find_lines(segments, found)
+    structure = symmetry.find_structure(found)
+    subjects = subject.find_subjects(found, neural)
+    return Measured(
+        wh,
+        found.wh,
+        straight,
+        curves.find_curves(coarse, found),
+        triangles.find_triangles(straight, frame),
+        structure,
+        patterns.find_pattern(structure),
+        subjects,
+        weight.find_weights(found, subjects),
+    )
+
+
+def analyse_crop(measured: Measured, crop: Box) -> Analysis:
+    """The composition of a crop (in [0,1] of the photo), as if it were a photo of its own; its geometry is the crop's.
+
+    Only the mirror axes are looked for anew; the rest is judged from what was measured, in a few ms.
+    """
+    wh = (max(1, round(crop.width * measured.wh[0])), max(1, round(crop.height * measured.wh[1])))
+    frame = frame_of(crop, measured.work)
+    subjects, weights = measured.subjects, measured.weights
+    if subjects is None or weights is None or min(frame.width, frame.height) < _LEAST_CROP:
+        return Analysis(wh)
+    boxes = tuple(
+        Subject(_within(found.box, crop), found.score, found.kind)
+        for found in subjects.found
+        if inside(found.box, crop) >= _LEAST_KEPT
+    )
+    main = subjects.box if subjects.box and inside(subjects.box, crop) >= _LEAST_KEPT else None
+    seen, tilt = _line_elements(measured, frame)
+    seen += [*_shape_elements(measured, frame), *_placed(subjects, crop)]
+    seen = _settled(seen)
+    strengths = dict.fromkeys(ELEMENTS, 0.0) | {each.name: each.strength for each in seen}
+    kept = sorted((each for each in seen if each.strength >= THRESHOLD), key=lambda each: -each.strength)
+    return Analysis(
+        wh,
+        tuple(kept),
+        strengths,
+        boxes,
+        _within(main, crop) if main else None,
+        weight.balance(weights, frame),
+        weight.negative_space(weights, frame),
+        tilt,
+    )
+
+
+def edge_cuts(measured: Measured, crop: Box) -> EdgeCuts:
+    """What the border of a crop (in [0,1] of the photo) cuts through."""
+    return weight.cuts(measured.subjects, crop) if measured.subjects else EdgeCuts(0.0, 0.0, 0, 0.0)
+
+
+def _line_elements(measured: Measured, frame: Frame) -> tuple[list[Evidence], float | None]:
+    """Triangle, horizontal, vertical and diagonal, and the tilt of the level line."""
+    seen: list[Evidence] = []
+    tilt = None
+    shown = lines.stretches(measured.lines, frame)
+    closed = max(
+        ((triangles.strength(each, frame), each) for each in measured.triangles), key=lambda pair: pair[0], default=None
+    )
+    if closed and closed[0] > 0:
+        corners = tuple(frame.shares(*corner) for corner in closed[1].corners)
+        seen.append(Evidence("triangle", closed[0], "three straight edges close a triangle", polygon=corners))
+        if closed[0] >= THRESHOLD:  # its sides are its own, and lines beside them are its strokes' other edges
+            shown = [each for each in shown if not triangles.belongs(each, closed[1], frame)]
+    level, longest = directions.level_strength(shown, frame)
+    if longest:
+        share = round(100 * longest.seen / frame.width)
+        tilt = round(longest.line.slope, 2) if level >= THRESHOLD else None
+        seen.append(Evidence("horizontal", level, f"a level line over {share} % of the width", line=_shares(longest, frame)))
+    upright, longest = directions.upright_strength(shown, frame)
+    if longest:
+        share = round(100 * longest.seen / frame.height)
+        seen.append(Evidence("vertical", upright, f"an upright line over {share} % of the height", line=_shares(longest, frame)))
+    slanted, longest = directions.slanted_strength(shown, frame)
+    meeting = directions.converging(shown, frame)
+    if meeting and meeting.strength >= max(slanted, THRESHOLD):
+        members = tuple(_shares(each, frame) for each in meeting.members)
+        point = ((meeting.point[0] - frame.x1) / frame.width, (meeting.point[1] - frame.y1) / frame.height)
+        words = f"{len(members)} lines lead to one point"
+        seen.append(
+            Evidence("diagonal", meeting.strength, words, line=members[0], vanishing=point, leading=members)
+        )
+    elif longest:
+        words = f"a slanted line of {round(longest.tilt)} degrees over {round(100 * longest.seen / frame.diagonal)} % of the diagonal"
+        seen.append(Evidence("diagonal", slanted, words, line=_shares(longest, frame)))
+    return seen, tilt
+
+
+def _shape_elements(measured: Measured, frame: Frame) -> list[Evidence]:
+    """Curved, symmetric and pattern."""
+    seen: list[Evidence] = []
+    bent = max((curves.curve_strength(each, frame) for each in measured.curves), key=lambda pair: pair[0], default=None)
+    if bent and bent[0] > 0:
+        points = bent[1][:: max(1, len(bent[1]) // 24)]
+        path = tuple(frame.shares(float(x), float(y)) for x, y in points)
+        seen.append(Evidence("curved", bent[0], "a long smooth curve leads through the frame", path=path))
+    mirrored = symmetry.mirror(measured.structure, frame) if measured.structure else None
+    if mirrored:
+        place = mirrored.place
+        line = (place, 0.0, place, 1.0) if mirrored.upright else (0.0, place, 1.0, place)
+        sides = "left and right" if mirrored.upright else "top and bottom"
+        seen.append(Evidence("symmetric", mirrored.strength, f"{sides} mirror each other", line=line))
+    if measured.pattern:
+        strength = patterns.pattern_strength(measured.pattern, frame)
+        if strength > 0:
+            box = patterns.extent(measured.pattern, frame)
+            seen.append(Evidence("pattern", strength, "one motif repeats over the frame", box=box))
+    return seen
+
+
+def _placed(subjects: Subjects, crop: Box) -> list[Evidence]:
+    """The placement element that the subject fits, if it is one compact thing and wholly in the crop."""
+    box = subjects.place
+    if box is None or inside(box, crop) < _WHOLE_SUBJECT:
+        return []
+    inner = _within(box, crop)
+    found = placing.placement(inner)
+    return [Evidence(found.name, found.strength, found.words, point=inner.center)] if found else []
+
+
+def _settled(seen: list[Evidence]) -> list[Evidence]:
+    return seen
+
+
+def _within(box: Box, crop: Box) -> Box:
+    """The part of a box inside a crop, in [0,1] of the crop."""
+    return clip(
+        (box.x1 - crop.x1) / crop.width,
+        (box.y1 - crop.y1) / crop.height,
+        (box.x2 - crop.x1) / crop.width,
+        (box.y2 - crop.y1) / crop.height,
+    )
+
+
+def _shares(stretch: lines.Stretch, frame: Frame) -> tuple[float, float, float, float]:
+    return (*frame.shares(*stretch.start), *frame.shares(*stretch.end))

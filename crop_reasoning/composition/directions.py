@@ -1,0 +1,122 @@
+"""What the lines of a frame say: level, upright, slanted, or converging on a vanishing point."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from crop_reasoning.composition.lines import LEVEL, SLANTED, UPRIGHT, Stretch
+from crop_reasoning.composition.primitives import Frame, Point, ramp
+from crop_reasoning.composition.triangles import crossing
+
+
+@dataclass(frozen=True, slots=True)
+class Converging:
+    """Lines that meet: where (px), which, and how much of them the frame shows."""
+
+    point: Point
+    members: tuple[Stretch, ...]
+    strength: float
+
+
+def level_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
+    """How much level lines carry a frame, and the one that carries most."""
+    return _carried([s for s in stretches if s.tilt <= LEVEL + 4], frame.width, lambda s: s.tilt)
+
+
+def upright_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
+    """How much upright lines carry a frame, and the one that carries most."""
+    return _carried([s for s in stretches if s.tilt >= UPRIGHT - 4], frame.height, lambda s: 90 - s.tilt)
+
+
+def _carried(stretches: list[Stretch], side: float, off: object) -> tuple[float, Stretch | None]:
+    if not stretches:
+        return 0.0, None
+    weights = sorted(((s.seen / side * ramp(off(s), 10, 5), s) for s in stretches), key=lambda pair: -pair[0])  # type: ignore[operator]
+    reach = weights[0][0] + 0.2 * sum(weight for weight, _ in weights[1:3] if weight > 0.3)
+    return ramp(reach, 0.3, 0.8), weights[0][1]
+
+
+def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
+    """How much single slanted lines draw through a frame, and the longest."""
+    slanted = [s for s in stretches if SLANTED[0] <= s.tilt <= SLANTED[1]]
+    if not slanted:
+        return 0.0, None
+    reach = slanted[0].seen / frame.diagonal
+    return ramp(reach, 0.2, 0.55), slanted[0]
+
+
+def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
+    """The point on which at least three lines of different directions converge, by votes weighted with length."""
+    lines = [s for s in stretches if 3 < s.tilt][:20]
+    best: tuple[float, Point] = (0.0, (0.0, 0.0))
+    for a, b in combinations(lines, 2):
+        point = crossing(a.line, b.line, math.sin(math.radians(8)))
+        if point is None or not _reasonable(point, frame):
+            continue
+        votes = sum(s.seen for s in _distinct(_through(lines, point, frame, 0.018), point))
+        if votes > best[0]:
+            best = (votes, point)
+    if not best[0]:
+        return None
+    members = _through(lines, best[1], frame, 0.018)
+    point = _nearest_point(members)
+    members = _distinct(_through(lines, point, frame, 0.018), point)
+    slanted = [s for s in members if SLANTED[0] - 5 <= s.tilt <= SLANTED[1] + 5]
+    if len(members) < 3 or len(slanted) < 2:
+        return None
+    headings = sorted(_heading(s, point) for s in members)
+    spread = max(b - a for a, b in zip(headings, [*headings[1:], headings[0] + 360], strict=True))
+    reach = sum(s.seen for s in members) / frame.diagonal
+    return Converging(point, tuple(members), ramp(reach, 0.4, 1.1) * (1.0 if spread < 335 else 0.5))
+
+
+def _reasonable(point: Point, frame: Frame) -> bool:
+    return (
+        frame.x1 - 0.3 * frame.width <= point[0] <= frame.x2 + 0.3 * frame.width
+        and frame.y1 - 0.3 * frame.height <= point[1] <= frame.y2 + 0.3 * frame.height
+    )
+
+
+def _through(stretches: list[Stretch], point: Point, frame: Frame, tolerance: float) -> list[Stretch]:
+    """Stretches whose line passes a point that is at, or beyond, one of their ends."""
+    kept = []
+    for s in stretches:
+        dx, dy = s.line.direction
+        across = abs((point[0] - s.line.point[0]) * -dy + (point[1] - s.line.point[1]) * dx)
+        first = (point[0] - s.start[0]) * dx + (point[1] - s.start[1]) * dy
+        last = (s.end[0] - point[0]) * dx + (s.end[1] - point[1]) * dy
+        if across <= tolerance * frame.diagonal and min(first, last) <= 0.1 * (first + last):
+            kept.append(s)
+    return kept
+
+
+def _heading(s: Stretch, point: Point) -> float:
+    """Degrees in which a stretch lies, seen from a point."""
+    x, y = (s.start[0] + s.end[0]) / 2 - point[0], (s.start[1] + s.end[1]) / 2 - point[1]
+    return math.degrees(math.atan2(y, x))
+
+
+def _distinct(stretches: list[Stretch], point: Point) -> list[Stretch]:
+    """Of stretches in nearly the same direction (the two edges of one stroke), the longest."""
+    kept: list[tuple[Stretch, float]] = []
+    for s in stretches:
+        heading = _heading(s, point)
+        if all(abs((heading - other + 180) % 360 - 180) > 5 for _, other in kept):
+            kept.append((s, heading))
+    return [s for s, _ in kept]
+
+
+def _nearest_point(stretches: list[Stretch]) -> Point:
+    """The point of least squared distance to all lines, each weighted by its length."""
+    matrix, vector = np.zeros((2, 2)), np.zeros(2)
+    for s in stretches:
+        normal = np.array([-s.line.direction[1], s.line.direction[0]])
+        outer = s.seen * np.outer(normal, normal)
+        matrix += outer
+        vector += outer @ np.array(s.line.point)
+    x, y = np.linalg.solve(matrix + 1e-9 * np.eye(2), vector)
+    return (float(x), float(y))

@@ -1,0 +1,140 @@
+"""Patterns: a motif that repeats in two directions (or many times in one) over much of a frame.
+
+Found once per photo from the autocorrelation of its structure; a crop is judged by how many motifs it holds and how
+much of it they cover.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from crop_reasoning.composition.primitives import Floats, Frame, ramp
+from crop_reasoning.composition.symmetry import Structure
+from crop_reasoning.geometry import Box
+
+_LEAST_STEP = 4.0  # px of the structure map
+_LEAST_PEAK = 0.28
+_LEAST_DIP = 0.16  # how far the autocorrelation falls between a peak and its surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Two steps (px of the working frame) that carry the motif onto itself, how well they do in [0,1], and where they
+    do, (h, w) bool at `scale` times the working frame."""
+
+    steps: tuple[tuple[float, float], tuple[float, float]]
+    likeness: float
+    where: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+    scale: float
+
+
+def find_pattern(structure: Structure) -> Pattern | None:
+    """The motif's two shortest steps; None where nothing repeats."""
+    even = structure.even
+    height, width = even.shape[1:]
+    if min(height, width) < 24 or float((even**2).sum(axis=0).mean()) < 0.05:
+        return None
+    correlation = _autocorrelation(even)
+    peaks = _isolated_peaks(correlation, height, width)
+    for first in range(len(peaks)):
+        for second in range(first + 1, len(peaks)):
+            (ay, ax, a), (by, bx, b) = peaks[first], peaks[second]
+            cross = abs(ax * by - ay * bx)
+            if cross < 0.5 * math.hypot(ax, ay) * math.hypot(bx, by) or height * width / cross < 9:
+                continue
+            where = _agreement(even, (ay, ax)) & _agreement(even, (by, bx))
+            steps = ((ax / structure.scale, ay / structure.scale), (bx / structure.scale, by / structure.scale))
+            return Pattern(steps, min(a, b), where, structure.scale)
+    return None
+
+
+def pattern_strength(pattern: Pattern, frame: Frame) -> float:
+    """How much of a frame the motif covers, how alike its repeats are, and whether there are enough of them."""
+    rows, columns = frame.scaled(pattern.scale).window(pattern.where.shape)
+    covered = float(pattern.where[rows, columns].mean())
+    (ax, ay), (bx, by) = pattern.steps
+    motifs = covered * frame.area / max(abs(ax * by - ay * bx), 1.0)
+    return ramp(pattern.likeness, 0.15, 0.5) * ramp(covered, 0.2, 0.6) * ramp(motifs, 4, 12)
+
+
+def extent(pattern: Pattern, frame: Frame) -> Box:
+    """The box, in [0,1] of the frame, around where the motif repeats in it."""
+    rows, columns = frame.scaled(pattern.scale).window(pattern.where.shape)
+    part = pattern.where[rows, columns]
+    y, x = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    height, width = part.shape
+    return Box(x[0] / width, y[0] / height, (x[-1] + 1) / width, (y[-1] + 1) / height)
+
+
+def _autocorrelation(even: Floats) -> Floats:
+    """Normalised by the energy of the overlap: (h, 2w - 1) for lags dy in [0, h), dx in (-w, w)."""
+    height, width = even.shape[1:]
+    shape = (fft.next_fast_len(2 * height), fft.next_fast_len(2 * width))
+    centered = even - even.mean(axis=(1, 2), keepdims=True)
+    power = (abs(fft.rfft2(centered, shape)) ** 2).sum(axis=0)
+    raw = fft.irfft2(power, shape)
+    lags = np.concatenate([raw[:height, -(width - 1) :], raw[:height, :width]], axis=1)
+    overlap = np.outer(height - np.arange(height), width - abs(np.arange(1 - width, width)))
+    mean = float((centered**2).sum()) / (height * width)
+    return (lags / (overlap * mean + 1e-9)).astype(np.float32)
+
+
+def _isolated_peaks(correlation: Floats, height: int, width: int) -> list[tuple[int, int, float]]:
+    """Peaks (dy, dx, value) of lags up to 40 % of the frame that fall off on all sides; shortest first."""
+    import cv2
+
+    most_y, most_x = int(0.4 * height), int(0.4 * width)
+    part = correlation[: most_y + 1, width - 1 - most_x : width + most_x]
+    top = cv2.dilate(part, np.ones((5, 5), np.uint8))
+    found = []
+    for y, x in np.argwhere((part >= top) & (part > _LEAST_PEAK)):
+        dy, dx = int(y), int(x) - most_x
+        step = math.hypot(dy, dx)
+        if step < _LEAST_STEP or (dy == 0 and dx < 0):
+            continue
+        radius = max(2.0, 0.45 * step)
+        ring = _ring(correlation, dy, dx + width - 1, radius)
+        if len(ring) >= 8 and float(part[y, x]) - np.quantile(ring, 0.8) > _LEAST_DIP:
+            found.append((dy, dx, float(part[y, x])))
+    strongest = max((value for *_, value in found), default=0.0)
+    good = [peak for peak in found if peak[2] >= 0.6 * strongest]
+    return sorted(good, key=lambda peak: math.hypot(peak[0], peak[1]))[:12]
+
+
+def _ring(correlation: Floats, row: int, column: int, radius: float) -> Floats:
+    """Values on a circle about a lag; lags above the first row are those of the opposite lag."""
+    height, lags = correlation.shape
+    angles = np.linspace(0, 2 * math.pi, 24, endpoint=False)
+    y = np.round(row + radius * np.sin(angles)).astype(int)
+    x = np.round(column + radius * np.cos(angles)).astype(int)
+    x = np.where(y < 0, lags - 1 - x, x)
+    y = abs(y)
+    inside = (y < height) & (x >= 0) & (x < lags)
+    return correlation[y[inside], x[inside]]
+
+
+def _agreement(even: Floats, step: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Where a frame looks like itself one step further or one step back, (h, w)."""
+    import cv2
+
+    height, width = even.shape[1:]
+    dy, dx = step
+    sigma = max(3.0, 0.6 * math.hypot(dy, dx))
+    energy = cv2.GaussianBlur((even**2).sum(axis=0), (0, 0), sigma)
+    like = np.zeros((height, width), bool)
+    for sy, sx in ((dy, dx), (-dy, -dx)):
+        shifted = np.zeros_like(even)
+        rows, from_rows = _overlap(sy, height)
+        columns, from_columns = _overlap(sx, width)
+        shifted[:, rows, columns] = even[:, from_rows, from_columns]
+        product = cv2.GaussianBlur((even * shifted).sum(axis=0), (0, 0), sigma)
+        like |= (product > 0.25 * energy) & (energy > 0.05)
+    return like
+
+
+def _overlap(step: int, size: int) -> tuple[slice, slice]:
+    return (slice(max(0, step), min(size, size + step)), slice(max(0, -step), min(size, size - step)))

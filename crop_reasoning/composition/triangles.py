@@ -1,0 +1,105 @@
+"""Triangles: three straight edges that close, found once per photo among its longest lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from crop_reasoning.composition.lines import Line, Stretch
+from crop_reasoning.composition.primitives import Frame, Point, ramp
+
+_CANDIDATES = 18
+_LEAST_ANGLE = 15.0
+_LEAST_SEEN = 0.7  # of each side
+_MOST_BEYOND = 0.3  # of a side: lines that run on past the corners cross, they do not close
+
+
+@dataclass(frozen=True, slots=True)
+class Triangle:
+    """Three corners (px of the working frame), the share of its sides that was seen, and the lines it is made of."""
+
+    corners: tuple[Point, Point, Point]
+    seen: float
+    lines: tuple[int, int, int]
+
+    @property
+    def area(self) -> float:
+        (ax, ay), (bx, by), (cx, cy) = self.corners
+        return abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2
+
+
+def find_triangles(lines: tuple[Line, ...], frame: Frame) -> tuple[Triangle, ...]:
+    """Closed triangles of at least 2 % of the frame, the largest first."""
+    found = []
+    for chosen in combinations(range(min(len(lines), _CANDIDATES)), 3):
+        triangle = _closed([lines[index] for index in chosen], chosen, frame)
+        if triangle is not None:
+            found.append(triangle)
+    return tuple(sorted(found, key=lambda triangle: -triangle.area * triangle.seen))
+
+
+def strength(triangle: Triangle, frame: Frame) -> float:
+    """How much a triangle shapes a frame that holds all of it: by its area and by how much of its sides is seen."""
+    margin = 0.03 * frame.diagonal
+    for x, y in triangle.corners:
+        if not (frame.x1 - margin <= x <= frame.x2 + margin and frame.y1 - margin <= y <= frame.y2 + margin):
+            return 0.0
+    return ramp(triangle.area / frame.area, 0.02, 0.1) * ramp(triangle.seen, 0.5, 0.9)
+
+
+def belongs(stretch: Stretch, triangle: Triangle, frame: Frame) -> bool:
+    """Whether a line is a side of a triangle or runs closely beside one: the other edge of a thick stroke."""
+    near = 0.05 * frame.diagonal
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        (ax, ay), (bx, by) = triangle.corners[a], triangle.corners[b]
+        length = float(np.hypot(bx - ax, by - ay))
+        dx, dy = (bx - ax) / length, (by - ay) / length
+        aside = [abs((x - ax) * -dy + (y - ay) * dx) for x, y in (stretch.start, stretch.end)]
+        along = [(x - ax) * dx + (y - ay) * dy for x, y in (stretch.start, stretch.end)]
+        if max(aside) < near and min(along) > -near and max(along) < length + near:
+            return True
+    return False
+
+
+def _closed(lines: list[Line], chosen: tuple[int, ...], frame: Frame) -> Triangle | None:
+    corners = []
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        corner = crossing(lines[a], lines[b], np.sin(np.radians(_LEAST_ANGLE)))
+        if corner is None or not (
+            -0.05 * frame.width <= corner[0] - frame.x1 <= 1.05 * frame.width
+            and -0.05 * frame.height <= corner[1] - frame.y1 <= 1.05 * frame.height
+        ):
+            return None
+        corners.append(corner)
+    shares = []
+    for line, (first, second) in zip(lines, ((2, 0), (0, 1), (1, 2)), strict=True):
+        low, high = sorted(_along(line, corners[which]) for which in (first, second))
+        side = high - low
+        if side < 0.12 * frame.diagonal:
+            return None
+        slack = 0.015 * frame.diagonal
+        seen = sum(max(0.0, min(b + slack, high) - max(a - slack, low)) for a, b in line.runs)
+        near = [run for run in line.runs if run[1] > low and run[0] < high]
+        beyond = sum(max(0.0, low - a) + max(0.0, b - high) for a, b in near)
+        share = min(1.0, seen / side)
+        if share < _LEAST_SEEN or beyond > _MOST_BEYOND * side:
+            return None
+        shares.append(share)
+    triangle = Triangle((corners[0], corners[1], corners[2]), min(shares), (chosen[0], chosen[1], chosen[2]))
+    return triangle if triangle.area >= 0.02 * frame.area else None
+
+
+def crossing(a: Line, b: Line, least_sine: float) -> Point | None:
+    """Where two lines cross; None if the sine of their angle is smaller than `least_sine`."""
+    (ax, ay), (bx, by) = a.direction, b.direction
+    sine = ax * by - ay * bx
+    if abs(sine) < least_sine:
+        return None
+    px, py = b.point[0] - a.point[0], b.point[1] - a.point[1]
+    return a.at((px * by - py * bx) / sine)
+
+
+def _along(line: Line, point: Point) -> float:
+    return (point[0] - line.point[0]) * line.direction[0] + (point[1] - line.point[1]) * line.direction[1]
