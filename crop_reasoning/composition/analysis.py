@@ -7,7 +7,7 @@ Every geometry of an `Analysis` is in [0,1] of the frame that was judged: of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from crop_reasoning.composition import curves, directions, lines, patterns, plac
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.composition.primitives import (
     LEAST_SIDE,
+    Floats,
     Frame,
     Point,
     Primitives,
@@ -33,6 +34,7 @@ VERSION = "composition/1"
 """Changes whenever the same pixels may be judged otherwise: part of every cache key."""
 _LEAST_CROP = 12.0  # px of the working frame
 _LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
+_OF_A_PATTERN = ("horizontal", "vertical", "diagonal", "triangle", "curved", "symmetric")
 _WHOLE_SUBJECT = 0.9  # of the subject: a crop that keeps less places it nowhere
 
 
@@ -137,9 +139,11 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
         if inside(found.box, crop) >= _LEAST_KEPT
     )
     main = subjects.box if subjects.box and inside(subjects.box, crop) >= _LEAST_KEPT else None
-    seen, tilt = _line_elements(measured, frame)
-    seen += [*_shape_elements(measured, frame), *_placed(subjects, crop)]
-    seen = _settled(seen)
+    curve, path = _longest_curve(measured, frame)
+    seen, tilt = _line_elements(measured, frame, path if curve >= THRESHOLD else None)
+    if curve > 0:
+        seen.append(_curved(curve, path, frame))
+    seen = _settled([*seen, *_repeating(measured, frame), *_placed(subjects, crop)])
     strengths = dict.fromkeys(ELEMENTS, 0.0) | {each.name: each.strength for each in seen}
     kept = sorted((each for each in seen if each.strength >= THRESHOLD), key=lambda each: -each.strength)
     return Analysis(
@@ -159,11 +163,16 @@ def edge_cuts(measured: Measured, crop: Box) -> EdgeCuts:
     return weight.cuts(measured.subjects, crop) if measured.subjects else EdgeCuts(0.0, 0.0, 0, 0.0)
 
 
-def _line_elements(measured: Measured, frame: Frame) -> tuple[list[Evidence], float | None]:
-    """Triangle, horizontal, vertical and diagonal, and the tilt of the level line."""
+def _line_elements(
+    measured: Measured, frame: Frame, path: Floats | None
+) -> tuple[list[Evidence], float | None]:
+    """Triangle, horizontal, vertical and diagonal, and the tilt of the level line. Lines along `path`, a curve that was
+    seen (n, 2), are its pieces and left out."""
     seen: list[Evidence] = []
     tilt = None
     shown = lines.stretches(measured.lines, frame)
+    if path is not None:
+        shown = [each for each in shown if not curves.along(each.start, each.end, path, frame)]
     closed = max(
         ((triangles.strength(each, frame), each) for each in measured.triangles), key=lambda pair: pair[0], default=None
     )
@@ -172,6 +181,9 @@ def _line_elements(measured: Measured, frame: Frame) -> tuple[list[Evidence], fl
         seen.append(Evidence("triangle", closed[0], "three straight edges close a triangle", polygon=corners))
         if closed[0] >= THRESHOLD:  # its sides are its own, and lines beside them are its strokes' other edges
             shown = [each for each in shown if not triangles.belongs(each, closed[1], frame)]
+    meeting = directions.converging(shown, frame)
+    if meeting and meeting.strength >= THRESHOLD:  # an upright one among leading lines leads, like the others
+        shown = [each for each in shown if each.index not in meeting.indices]
     level, longest = directions.level_strength(shown, frame)
     if longest:
         share = round(100 * longest.seen / frame.width)
@@ -182,8 +194,7 @@ def _line_elements(measured: Measured, frame: Frame) -> tuple[list[Evidence], fl
         share = round(100 * longest.seen / frame.height)
         seen.append(Evidence("vertical", upright, f"an upright line over {share} % of the height", line=_shares(longest, frame)))
     slanted, longest = directions.slanted_strength(shown, frame)
-    meeting = directions.converging(shown, frame)
-    if meeting and meeting.strength >= max(slanted, THRESHOLD):
+    if meeting and meeting.strength >= THRESHOLD:
         members = tuple(_shares(each, frame) for each in meeting.members)
         point = ((meeting.point[0] - frame.x1) / frame.width, (meeting.point[1] - frame.y1) / frame.height)
         words = f"{len(members)} lines lead to one point"
@@ -196,14 +207,19 @@ def _line_elements(measured: Measured, frame: Frame) -> tuple[list[Evidence], fl
     return seen, tilt
 
 
-def _shape_elements(measured: Measured, frame: Frame) -> list[Evidence]:
-    """Curved, symmetric and pattern."""
+def _longest_curve(measured: Measured, frame: Frame) -> tuple[float, Floats]:
+    judged = (curves.curve_strength(each, frame) for each in measured.curves)
+    return max(judged, key=lambda pair: pair[0], default=(0.0, np.zeros((0, 2), np.float32)))
+
+
+def _curved(strength: float, path: Floats, frame: Frame) -> Evidence:
+    points = tuple(frame.shares(float(x), float(y)) for x, y in path[:: max(1, len(path) // 24)])
+    return Evidence("curved", strength, "a long smooth curve leads through the frame", path=points)
+
+
+def _repeating(measured: Measured, frame: Frame) -> list[Evidence]:
+    """Symmetric and pattern."""
     seen: list[Evidence] = []
-    bent = max((curves.curve_strength(each, frame) for each in measured.curves), key=lambda pair: pair[0], default=None)
-    if bent and bent[0] > 0:
-        points = bent[1][:: max(1, len(bent[1]) // 24)]
-        path = tuple(frame.shares(float(x), float(y)) for x, y in points)
-        seen.append(Evidence("curved", bent[0], "a long smooth curve leads through the frame", path=path))
     mirrored = symmetry.mirror(measured.structure, frame) if measured.structure else None
     if mirrored:
         place = mirrored.place
@@ -229,7 +245,13 @@ def _placed(subjects: Subjects, crop: Box) -> list[Evidence]:
 
 
 def _settled(seen: list[Evidence]) -> list[Evidence]:
-    return seen
+    """The edges of a pattern's motifs, their rows and their mirror images are the pattern: it outweighs them."""
+    if not any(each.name == "pattern" and each.strength >= THRESHOLD for each in seen):
+        return seen
+    return [
+        replace(each, strength=min(each.strength, 0.8 * THRESHOLD)) if each.name in _OF_A_PATTERN else each
+        for each in seen
+    ]
 
 
 def _within(box: Box, crop: Box) -> Box:

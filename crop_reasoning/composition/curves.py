@@ -11,20 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crop_reasoning.composition.primitives import Floats, Frame, Primitives, ramp
+from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives, ramp
 
 _MOST_SEGMENTS = 500
 _TURN = math.radians(42)
 _CORNER = 58.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
 _WINDOW = 0.05
+_JOINT = 0.1  # of the diagonal
+_BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _STEP = 0.01  # of the diagonal, between the points of a resampled chain
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """An open polyline (n, 2), px of the working frame, at equal steps."""
+    """An open polyline (n, 2), px of the working frame, at equal steps of `step` px."""
 
     points: Floats
+    step: float
 
 
 def find_curves(segments: Floats, primitives: Primitives) -> tuple[Curve, ...]:
@@ -41,7 +44,7 @@ def find_curves(segments: Floats, primitives: Primitives) -> tuple[Curve, ...]:
         points = _resampled(segments[chain].reshape(-1, 2), _STEP * diagonal)
         for piece in _cut_at_corners(points):
             if len(piece) * _STEP >= 0.15 and _visible(piece, primitives):
-                curves.append(Curve(piece))
+                curves.append(Curve(piece, _STEP * diagonal))
     return tuple(sorted(curves, key=lambda curve: -len(curve.points))[:24])
 
 
@@ -61,7 +64,28 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     headings = np.unwrap(np.arctan2(*np.diff(points[::2], axis=0).T[::-1]))
     turned = abs(math.degrees(float(headings[-1] - headings[0]))) if len(headings) > 1 else 0.0
     closing = ramp(turned, 260, 200)  # an outline that comes back to where it began
-    return ramp(extent / frame.diagonal, 0.22, 0.5) * ramp(bend, 0.05, 0.1) * closing, points
+    turns = abs(np.diff(headings))
+    window = max(1, round(_JOINT * frame.diagonal / (2 * curve.step)))
+    share = np.convolve(turns, np.ones(window), "valid").max(initial=0.0) / max(float(turns.sum()), 1e-6)
+    even = ramp(float(share), 0.75, 0.5)  # two straight lines with a round joint are no curve
+    smooth = ramp(_roughness(points) / max(extent, 1e-6), 0.016, 0.008)
+    return ramp(extent / frame.diagonal, 0.22, 0.5) * ramp(bend, 0.05, 0.1) * closing * even * smooth, points
+
+
+def _roughness(points: Floats) -> float:
+    """Root mean square distance (px) of points (n, 2) from the smooth curve of fifth degree through them."""
+    along = np.linspace(-1, 1, len(points))
+    basis = np.polynomial.legendre.legvander(along, 5)
+    fitted = basis @ np.linalg.lstsq(basis, points, rcond=None)[0]
+    return float(np.sqrt(((points - fitted) ** 2).sum(axis=1).mean()))
+
+
+def along(start: Point, end: Point, path: Floats, frame: Frame) -> bool:
+    """Whether a straight line from `start` to `end` (px) runs along a curve's points (n, 2), as a piece of it."""
+    steps = np.linspace(0, 1, 7)[:, None]
+    points = np.array(start) * (1 - steps) + np.array(end) * steps
+    distance = np.sqrt(((points[:, None] - path[None]) ** 2).sum(axis=2)).min(axis=1)
+    return bool((distance < _BESIDE * frame.diagonal).mean() > 0.8)
 
 
 def _chains(segments: Floats, diagonal: float) -> list[list[int]]:
@@ -128,11 +152,11 @@ def _cut_at_corners(points: Floats) -> list[Floats]:
 
 
 def _visible(points: Floats, primitives: Primitives) -> bool:
-    """Whether the gradient along a curve stands out from what is everywhere."""
+    """Whether the gradient nearly all along a curve stands out from what is everywhere."""
     width, height = primitives.wh
     x = np.clip(points[:, 0], 0, width - 1).astype(int)
     y = np.clip(points[:, 1], 0, height - 1).astype(int)
-    return float(np.mean(primitives.energy[y, x])) > max(1.5, 1.5 * primitives.noise)
+    return float((primitives.energy[y, x] > max(1.2, 1.5 * primitives.noise)).mean()) > 0.85
 
 
 def _longest_run(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:

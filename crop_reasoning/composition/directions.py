@@ -15,10 +15,12 @@ from crop_reasoning.composition.triangles import crossing
 
 @dataclass(frozen=True, slots=True)
 class Converging:
-    """Lines that meet: where (px), which, and how much of them the frame shows."""
+    """Lines that meet: where (px), which (one of each direction), and how much of them the frame shows; `indices` are
+    those of all lines through the point, the other edges of the same strokes among them."""
 
     point: Point
     members: tuple[Stretch, ...]
+    indices: frozenset[int]
     strength: float
 
 
@@ -71,7 +73,8 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
     headings = sorted(_heading(s, point) for s in members)
     spread = max(b - a for a, b in zip(headings, [*headings[1:], headings[0] + 360], strict=True))
     reach = sum(s.seen for s in members) / frame.diagonal
-    return Converging(point, tuple(members), ramp(reach, 0.4, 1.1) * (1.0 if spread < 335 else 0.5))
+    everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04))
+    return Converging(point, tuple(members), everything, ramp(reach, 0.4, 1.1) * (1.0 if spread < 335 else 0.5))
 
 
 def _reasonable(point: Point, frame: Frame) -> bool:

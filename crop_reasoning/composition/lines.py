@@ -19,6 +19,7 @@ _STRAY = 0.006  # of the diagonal: how far a fragment may lie beside the line it
 _TURN = math.radians(4)
 _SMALL_GAP = 0.02  # of the diagonal: closed without asking
 _LARGE_GAP = 0.16  # of the diagonal: what may stand in front of a line; at most two of these
+_BORDER = 0.015  # of the diagonal
 _LEAST = 0.045  # of the diagonal: shorter lines are texture
 LEVEL, UPRIGHT = 8.0, 82.0
 """Degrees: lines below `LEVEL` are level, lines above `UPRIGHT` are upright."""
@@ -182,9 +183,18 @@ def stretches(lines: tuple[Line, ...], frame: Frame) -> list[Stretch]:
         low, high = _inside(line, frame)
         runs = tuple((max(a, low), min(b, high)) for a, b in line.runs if b > low and a < high)
         seen, start, end = _seen(runs, frame.diagonal)
-        if seen >= 0.08 * frame.diagonal:
+        if seen >= 0.08 * frame.diagonal and not _on_border(line.at(start), line.at(end), frame):
             found.append(Stretch(line, index, line.at(start), line.at(end), seen))
     return sorted(found, key=lambda stretch: -stretch.seen)
+
+
+def _on_border(start: Point, end: Point, frame: Frame) -> bool:
+    """Whether both ends lie on the same border of a frame: a white edge or a crop's own, not the picture's."""
+    margin = _BORDER * frame.diagonal
+    return any(
+        all(abs(end_point[axis] - border) < margin for end_point in (start, end))
+        for axis, border in ((0, frame.x1), (0, frame.x2), (1, frame.y1), (1, frame.y2))
+    )
 
 
 def _inside(line: Line, frame: Frame) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Mirror symmetry: the axis, upright or level, about which a frame's structure repeats itself.
 
-Structure is lightness and color with their local mean taken away and their local contrast evened out, so that faint
-texture counts as much as bold shapes, and what is constant along x or along y (horizons, trunks) counts nothing: it
-mirrors itself about any axis. One thing that stands across the axis is no symmetry; pairs on both sides are.
+Structure is the gradient of lightness and color with its local strength evened out, so that faint texture counts as
+much as bold shapes. What goes on along a row or a column (horizons, trunks) counts nothing: it mirrors itself about any
+axis. One thing that stands across the axis is no symmetry; pairs on both sides are, and so is what fills the frame.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ from scipy import fft
 from crop_reasoning.composition.primitives import Floats, Frame, Primitives, ramp
 
 _SIDE = 128  # px, the longer side of the maps
-_FLOOR = 7.0  # levels: contrast below this is evened out less
+_FLOOR = 6.0  # levels per px: gradients below this are evened out less
+_STRONG = 0.15  # of evened-out power: an edge
+_LONG = 0.7  # of the frame: what goes on for as long mirrors itself about any axis
+_RICH = 2.4  # edges met on the way through a thing: fewer are one line or one outline
 _LEAST_HALF = 0.25  # of the frame: axes nearer to a border mirror too little
-_LEAST_CONTENT = 0.012  # of the frame's cells that must mirror on both sides together
+_LEAST_CONTENT = 0.03  # of the frame's cells that must mirror on both sides together
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Evened-out structure (3, h, w) of the working frame at `scale` times its size: `fine` without what is constant
-    along a row or column, `even` with it."""
+    """Maps of the working frame at `scale` times its size: `dx` and `dy`, evened-out gradients (3, h, w) without what
+    goes on along a column or a row, and `even`, evened-out detail (3, h, w)."""
 
-    fine: Floats
+    dx: Floats
+    dy: Floats
     even: Floats
     scale: float
 
@@ -49,35 +53,45 @@ def find_structure(primitives: Primitives) -> Structure:
     small = cv2.GaussianBlur(small, (0, 0), 0.8)
     sigma = 0.05 * float(np.hypot(*size))
     detail = small - cv2.GaussianBlur(small, (0, 0), sigma)
-    power = cv2.GaussianBlur((detail**2).sum(axis=2), (0, 0), sigma)
-    even = detail / np.sqrt(power + _FLOOR**2)[..., None]
-    reach = 2 * round(2.5 * sigma) + 1
-    fine = even - cv2.blur(even, (reach, 1))
-    fine -= cv2.blur(fine, (1, reach))
-    return Structure(
-        np.ascontiguousarray(fine.transpose(2, 0, 1)), np.ascontiguousarray(even.transpose(2, 0, 1)), scale
-    )
+    even = _evened(detail, detail, sigma, 7.0)
+    dx = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
+    dy = cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
+    both = np.concatenate([dx, dy], axis=2)
+    dx, dy = _evened(dx, both, sigma, _FLOOR), _evened(dy, both, sigma, _FLOOR)
+    edge = np.clip((dx**2 + dy**2).sum(axis=2, keepdims=True) / _STRONG, 0, 1)  # taking means away draws no new edges
+    dx = edge * (dx - cv2.blur(dx, (1, round(_LONG * size[1]) | 1)))
+    dy = edge * (dy - cv2.blur(dy, (round(_LONG * size[0]) | 1, 1)))
+    return Structure(*(np.ascontiguousarray(each.transpose(2, 0, 1)) for each in (dx, dy, even)), scale)
+
+
+def _evened(values: Floats, reference: Floats, sigma: float, floor: float) -> Floats:
+    """Maps (h, w, n) divided by the local strength of a reference (h, w, m)."""
+    import cv2
+
+    power = cv2.GaussianBlur((reference**2).sum(axis=2), (0, 0), sigma)
+    return np.asarray(values / np.sqrt(power + floor**2)[..., None], np.float32)
 
 
 def mirror(structure: Structure, frame: Frame) -> Mirror | None:
     """The stronger of the best upright and the best level axis of a frame (px of the working frame)."""
-    rows, columns = frame.scaled(structure.scale).window(structure.fine.shape[1:])
-    fine = structure.fine[:, rows, columns]
-    if min(fine.shape[1:]) < 12:
+    rows, columns = frame.scaled(structure.scale).window(structure.dx.shape[1:])
+    dx, dy = structure.dx[:, rows, columns], structure.dy[:, rows, columns]
+    if min(dx.shape[1:]) < 12:
         return None
-    upright = _best_axis(fine)
-    level = _best_axis(fine.transpose(0, 2, 1))
+    upright = _best_axis(dx, dy)
+    level = _best_axis(dy.transpose(0, 2, 1), dx.transpose(0, 2, 1))
     place, strength, is_upright = max((*upright, True), (*level, False), key=lambda found: found[1])
     return Mirror(is_upright, place, strength) if strength > 0 else None
 
 
-def _best_axis(fine: Floats) -> tuple[float, float]:
-    """Place in [0,1] and strength of the best axis across the last dimension of (3, h, w)."""
-    width = fine.shape[2]
+def _best_axis(across: Floats, along: Floats) -> tuple[float, float]:
+    """Place in [0,1] and strength of the best axis across the last dimension of gradients (3, h, w) across the axis,
+    which change their sign in a mirror, and along it, which do not."""
+    width = across.shape[2]
     size = fft.next_fast_len(2 * width)
-    spectrum = fft.rfft(fine, size, axis=2)
-    matched = fft.irfft((spectrum**2).sum(axis=(0, 1)), size)[: 2 * width - 1]  # [s]: sum of f(x) f(s - x)
-    energy = np.concatenate([[0.0], np.cumsum((fine**2).sum(axis=(0, 1)))])
+    powers = [(fft.rfft(each, size, axis=2) ** 2).sum(axis=(0, 1)) for each in (along, across)]
+    matched = fft.irfft(powers[0] - powers[1], size)[: 2 * width - 1]  # [s]: sum of f(x) f(s - x)
+    energy = np.concatenate([[0.0], np.cumsum((across**2 + along**2).sum(axis=(0, 1)))])
     sums = np.arange(2 * width - 1)  # s = x + x', so the axis is at (s + 1) / 2 px
     low, high = np.maximum(0, sums - width + 1), np.minimum(width - 1, sums) + 1
     total = energy[high] - energy[low]
@@ -89,36 +103,46 @@ def _best_axis(fine: Floats) -> tuple[float, float]:
     best = int(np.argmax(value))
     if share[best] < 0.25:
         return (0.5, 0.0)
-    kept = _mirrored_pairs(fine, best)
-    strength = ramp(float(kept[0]), 0.3, 0.7) * ramp(float(kept[1]), 0.4 * _LEAST_CONTENT, 1.6 * _LEAST_CONTENT)
+    kept = _mirrored_pairs(across, along, best)
+    strength = ramp(kept[0], 0.45, 0.75) * ramp(kept[1], 0.4 * _LEAST_CONTENT, 1.6 * _LEAST_CONTENT)
     rivals = _peaks(share, 0.85 * share[best], max(2, width // 16))
     if len(rivals) >= 4:  # a pattern mirrors about every motif
         strength *= 0.4
     return ((best + _peak_offset(share, best) + 1) / (2 * width), strength)
 
 
-def _mirrored_pairs(fine: Floats, axis_sum: int) -> tuple[float, float]:
-    """Of content that stands on one side of the axis only: the correlation with its mirror image, and its share of
-    the cells. What stands across the axis joins only if it reaches far to both sides."""
+def _mirrored_pairs(across: Floats, along: Floats, axis_sum: int) -> tuple[float, float]:
+    """Of edges that stand on one side of the axis only: the correlation with their mirror image, and their share of
+    the cells. What stands across the axis joins only if it is dense and reaches far to both sides."""
     import cv2
 
-    height, width = fine.shape[1:]
+    height, width = across.shape[1:]
     low, high = max(0, axis_sum - width + 1), min(width - 1, axis_sum) + 1
-    part = fine[:, :, low:high]
-    flipped = part[:, :, ::-1]
-    strong = ((part**2).sum(axis=0) > 0.08).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(strong, np.ones((3, 3), np.uint8)))
-    middle = part.shape[2] / 2
+    across, along = across[:, :, low:high], along[:, :, low:high]
+    power = (across**2 + along**2).sum(axis=0)
+    strong = cv2.dilate((power > _STRONG).astype(np.uint8), np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(strong)
+    middle = across.shape[2] / 2
     keep = np.zeros(count, bool)
     for index in range(1, count):
-        left, right = stats[index, 0], stats[index, 0] + stats[index, 2]
-        across = left < middle - 1 and right > middle + 1
-        keep[index] = not across or min(middle - left, right - middle) > 0.3 * width
+        x, w = stats[index, 0], stats[index, 2]
+        one_sided = x >= middle - 1 or x + w <= middle + 1
+        wide = min(middle - x, x + w - middle) > 0.3 * width
+        keep[index] = one_sided or (wide and _crossings(labels == index) > _RICH)
     mask = keep[labels]
     mask |= mask[:, ::-1]
-    energy = float((part**2).sum(axis=0)[mask].sum())
-    matched = float((part * flipped).sum(axis=0)[mask].sum())
-    return (matched / max(energy, 1e-6), float((strong[mask] > 0).sum()) / (height * width))
+    energy = float(power[mask].sum())
+    matched = float((along * along[:, :, ::-1] - across * across[:, :, ::-1]).sum(axis=0)[mask].sum())
+    return (matched / max(energy, 1e-6), float((power[mask] > _STRONG).sum()) / (height * width))
+
+
+def _crossings(part: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
+    """How many separate edges a row or a column through a thing meets, on average."""
+    counts = []
+    for axis in (0, 1):
+        starts = (np.diff(part.astype(np.int8), axis=axis, prepend=0) == 1).sum(axis=axis)
+        counts.append(float(starts[starts > 0].mean()))
+    return sum(counts) / 2
 
 
 def _peaks(values: np.ndarray[tuple[int], np.dtype[np.floating]], least: float, apart: int) -> list[int]:
