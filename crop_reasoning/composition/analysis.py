@@ -28,7 +28,7 @@ from crop_reasoning.composition.primitives import (
 )
 from crop_reasoning.composition.subject import Subject, Subjects
 from crop_reasoning.composition.weight import Balance, EdgeCuts, Weights
-from crop_reasoning.geometry import WHOLE, Box, Size, clip, inside
+from crop_reasoning.geometry import WHOLE, Box, Size, clip, inside, iou
 
 VERSION = "composition/1"
 """Changes whenever the same pixels may be judged otherwise: part of every cache key."""
@@ -139,11 +139,12 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
         if inside(found.box, crop) >= _LEAST_KEPT
     )
     main = subjects.box if subjects.box and inside(subjects.box, crop) >= _LEAST_KEPT else None
+    inner = _within(main, crop) if main else None
     curve, path = _longest_curve(measured, frame)
     seen, tilt = _line_elements(measured, frame, path if curve >= THRESHOLD else None)
     if curve > 0:
         seen.append(_curved(curve, path, frame))
-    seen = _settled([*seen, *_repeating(measured, frame), *_placed(subjects, crop)])
+    seen = _settled([*seen, *_repeating(measured, frame), *_placed(subjects, crop)], inner)
     strengths = dict.fromkeys(ELEMENTS, 0.0) | {each.name: each.strength for each in seen}
     kept = sorted((each for each in seen if each.strength >= THRESHOLD), key=lambda each: -each.strength)
     return Analysis(
@@ -151,7 +152,7 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
         tuple(kept),
         strengths,
         boxes,
-        _within(main, crop) if main else None,
+        inner,
         weight.balance(weights, frame),
         weight.negative_space(weights, frame),
         tilt,
@@ -244,14 +245,25 @@ def _placed(subjects: Subjects, crop: Box) -> list[Evidence]:
     return [Evidence(found.name, found.strength, found.words, point=inner.center)] if found else []
 
 
-def _settled(seen: list[Evidence]) -> list[Evidence]:
+def _settled(seen: list[Evidence], subject: Box | None) -> list[Evidence]:
     """The edges of a pattern's motifs, their rows and their mirror images are the pattern: it outweighs them."""
-    if not any(each.name == "pattern" and each.strength >= THRESHOLD for each in seen):
-        return seen
+    sure = {each.name: each for each in seen if each.strength >= THRESHOLD}
+    weaker: set[str] = set()
+    if "pattern" in sure:
+        weaker.update(_OF_A_PATTERN)
+    if "triangle" in sure and "center" in sure and _is_mass(sure["triangle"], subject):
+        weaker.add("center")  # the mass of a triangle always has a middle
     return [
-        replace(each, strength=min(each.strength, 0.8 * THRESHOLD)) if each.name in _OF_A_PATTERN else each
-        for each in seen
+        replace(each, strength=min(each.strength, 0.8 * THRESHOLD)) if each.name in weaker else each for each in seen
     ]
+
+
+def _is_mass(triangle: Evidence, subject: Box | None) -> bool:
+    """Whether the subject is the triangle itself."""
+    if subject is None or triangle.polygon is None:
+        return False
+    x, y = ([corner[axis] for corner in triangle.polygon] for axis in (0, 1))
+    return iou(Box(min(x), min(y), max(x), max(y)), subject) > 0.6
 
 
 def _within(box: Box, crop: Box) -> Box:

@@ -37,7 +37,7 @@ def upright_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
 def _carried(stretches: list[Stretch], side: float, off: object) -> tuple[float, Stretch | None]:
     if not stretches:
         return 0.0, None
-    weights = sorted(((s.seen / side * ramp(off(s), 10, 5), s) for s in stretches), key=lambda pair: -pair[0])  # type: ignore[operator]
+    weights = sorted(((s.weight / side * ramp(off(s), 10, 5), s) for s in stretches), key=lambda pair: -pair[0])  # type: ignore[operator]
     reach = weights[0][0] + 0.2 * sum(weight for weight, _ in weights[1:3] if weight > 0.3)
     return ramp(reach, 0.3, 0.8), weights[0][1]
 
@@ -47,8 +47,9 @@ def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
     slanted = [s for s in stretches if SLANTED[0] <= s.tilt <= SLANTED[1]]
     if not slanted:
         return 0.0, None
-    reach = slanted[0].seen / frame.diagonal
-    return ramp(reach, 0.2, 0.55), slanted[0]
+    longest = max(slanted, key=lambda s: s.weight)
+    reach = longest.weight / frame.diagonal
+    return ramp(reach, 0.2, 0.55), longest
 
 
 def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
@@ -72,9 +73,9 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
         return None
     headings = sorted(_heading(s, point) for s in members)
     spread = max(b - a for a, b in zip(headings, [*headings[1:], headings[0] + 360], strict=True))
-    reach = sum(s.seen for s in members) / frame.diagonal
+    reach = sum(s.weight for s in members) / frame.diagonal
     everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04))
-    return Converging(point, tuple(members), everything, ramp(reach, 0.4, 1.1) * (1.0 if spread < 335 else 0.5))
+    return Converging(point, tuple(members), everything, ramp(reach, 0.55, 1.25) * (1.0 if spread < 335 else 0.5))
 
 
 def _reasonable(point: Point, frame: Frame) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
+from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives, ramp
 
 _MOST_LINES = 48
 _STRAY = 0.006  # of the diagonal: how far a fragment may lie beside the line it belongs to
@@ -59,6 +59,11 @@ class Stretch:
     def tilt(self) -> float:
         """Degrees from level, in [0, 90]."""
         return abs(self.line.slope)
+
+    @property
+    def weight(self) -> float:
+        """The px seen, less where the line is faint."""
+        return self.seen * ramp(self.line.contrast, 0.5, 4.0)
 
 
 def find_segments(primitives: Primitives) -> tuple[Floats, Floats]:

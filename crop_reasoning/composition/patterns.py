@@ -90,23 +90,25 @@ def _isolated_peaks(correlation: Floats, height: int, width: int) -> list[tuple[
     most_y, most_x = int(0.4 * height), int(0.4 * width)
     part = correlation[: most_y + 1, width - 1 - most_x : width + most_x]
     top = cv2.dilate(part, np.ones((5, 5), np.uint8))
-    found = []
-    for y, x in np.argwhere((part >= top) & (part > _LEAST_PEAK)):
-        dy, dx = int(y), int(x) - most_x
+    tops = [(int(y), int(x) - most_x) for y, x in np.argwhere((part >= top) & (part > _LEAST_PEAK))]
+    found: list[tuple[int, int, float]] = []
+    for dy, dx in sorted(tops, key=lambda lag: math.hypot(*lag)):
         step = math.hypot(dy, dx)
         if step < _LEAST_STEP or (dy == 0 and dx < 0):
             continue
-        radius = max(2.0, 0.45 * step)
-        ring = _ring(correlation, dy, dx + width - 1, radius)
-        if len(ring) >= 8 and float(part[y, x]) - np.quantile(ring, 0.8) > _LEAST_DIP:
-            found.append((dy, dx, float(part[y, x])))
+        shortest = math.hypot(*found[0][:2]) if found else step  # a wider ring would meet other repeats
+        ring = _ring(correlation, dy, dx + width - 1, max(2.0, 0.45 * shortest))
+        value = float(part[dy, dx + most_x])
+        if value - float(ring.max()) > _LEAST_DIP:
+            found.append((dy, dx, value))
     strongest = max((value for *_, value in found), default=0.0)
     good = [peak for peak in found if peak[2] >= 0.6 * strongest]
     return sorted(good, key=lambda peak: math.hypot(peak[0], peak[1]))[:12]
 
 
 def _ring(correlation: Floats, row: int, column: int, radius: float) -> Floats:
-    """Values on a circle about a lag; lags above the first row are those of the opposite lag."""
+    """Of every two opposite points of a circle about a lag, the lower value: on a ridge, which runs on both ways, it is
+    high. Lags above the first row are those of the opposite lag; beyond the map the values are low."""
     height, lags = correlation.shape
     angles = np.linspace(0, 2 * math.pi, 24, endpoint=False)
     y = np.round(row + radius * np.sin(angles)).astype(int)
@@ -114,7 +116,8 @@ def _ring(correlation: Floats, row: int, column: int, radius: float) -> Floats:
     x = np.where(y < 0, lags - 1 - x, x)
     y = abs(y)
     inside = (y < height) & (x >= 0) & (x < lags)
-    return correlation[y[inside], x[inside]]
+    values = np.where(inside, correlation[np.minimum(y, height - 1), np.clip(x, 0, lags - 1)], -1.0)
+    return np.asarray(np.minimum(values[:12], values[12:]), np.float32)
 
 
 def _agreement(even: Floats, step: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
