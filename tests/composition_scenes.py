@@ -208,9 +208,11 @@ def _curved(sheet: Sheet, rng: Rng) -> Drawn:
         amplitude, turns = rng.uniform(0.12, 0.28), rng.uniform(0.7, 1.1)
         along, across = t, rng.uniform(0.4, 0.6) + amplitude * np.sin(2 * math.pi * turns * t + rng.uniform(0, 6.28))
     else:  # an arc
-        along, across = t, rng.uniform(0.3, 0.7) + rng.choice([-1, 1]) * rng.uniform(0.25, 0.4) * (4 * t * (1 - t) - 0.5)
+        height = rng.choice([-1, 1]) * rng.uniform(0.25, 0.4)
+        along, across = t, rng.uniform(0.3, 0.7) + height * (4 * t * (1 - t) - 0.5)
     xs, ys = (along, across) if rng.random() < 0.5 else (across, along)
-    points, width, fill = [sheet.px(x, y) for x, y in zip(xs, ys, strict=True)], int(rng.integers(6, 40)), sheet.color(50)
+    points = [sheet.px(x, y) for x, y in zip(xs, ys, strict=True)]
+    width, fill = int(rng.integers(6, 40)), sheet.color(50)
     sheet.draw.line(points, fill=fill, width=width, joint="curve")
     sheet.distract(4)
     return sheet.done({"curved"}, {"symmetric"})
@@ -218,7 +220,8 @@ def _curved(sheet: Sheet, rng: Rng) -> Drawn:
 
 def _triangle(sheet: Sheet, rng: Rng) -> Drawn:
     low = rng.uniform(0.7, 0.92)
-    corners = [(rng.uniform(0.3, 0.7), rng.uniform(0.1, 0.3)), (rng.uniform(0.05, 0.25), low), (rng.uniform(0.75, 0.95), low)]
+    top = (rng.uniform(0.3, 0.7), rng.uniform(0.1, 0.3))
+    corners = [top, (rng.uniform(0.05, 0.25), low), (rng.uniform(0.75, 0.95), low)]
     if rng.random() < 0.3:
         corners = [(x, 1 - y) for x, y in corners]
     points = [sheet.px(*corner) for corner in corners]

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from composition_scenes import Drawn, Rng, Sheet
 from PIL import Image, ImageOps
+
+from tests.composition_scenes import Drawn, Rng, Sheet
 
 
 def style(name: str, seed: int) -> Drawn:
@@ -66,7 +67,8 @@ def _reflection(sheet: Sheet, rng: Rng) -> Drawn:
     land = [sheet.px(x, y) for x, y in zip(xs, ridge, strict=True)]
     sheet.draw.polygon([*land, (w, top), (0, top)], fill=sheet.color(50))
     for _ in range(int(rng.integers(3, 7))):
-        sheet.shape("disc", rng.uniform(0.05, 0.95), level - rng.uniform(0.05, 0.15), rng.uniform(0.03, 0.07), sheet.color(50))
+        x, y = rng.uniform(0.05, 0.95), level - rng.uniform(0.05, 0.15)
+        sheet.shape("disc", x, y, rng.uniform(0.03, 0.07), sheet.color(50))
     upper = sheet.canvas.crop((0, 0, w, top))
     lower = ImageOps.flip(upper).point(lambda value: int(0.8 * value))
     sheet.canvas.paste(lower, (0, top))

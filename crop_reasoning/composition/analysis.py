@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crop_reasoning.composition import curves, directions, lines, patterns, placing, subject, symmetry, triangles, weight
+from crop_reasoning.composition import (
+    curves,
+    directions,
+    lines,
+    patterns,
+    placement,
+    subject,
+    symmetry,
+    triangles,
+    weight,
+)
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.composition.primitives import (
     LEAST_SIDE,
@@ -35,6 +45,8 @@ VERSION = "composition/1"
 _LEAST_CROP = 12.0  # px of the working frame
 _LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
 _OF_A_PATTERN = ("horizontal", "vertical", "diagonal", "triangle", "curved", "symmetric")
+_PLACEMENTS = ("rule of thirds", "center", "golden ratio")
+_SAME = 0.6  # IoU of a subject with an element that is all there is of it
 _WHOLE_SUBJECT = 0.9  # of the subject: a crop that keeps less places it nowhere
 
 
@@ -70,7 +82,7 @@ class Analysis:
     strengths: dict[str, float] = field(default_factory=lambda: dict.fromkeys(ELEMENTS, 0.0))
     subjects: tuple[Subject, ...] = ()
     subject: Box | None = None
-    balance: Balance = Balance((0.5, 0.5), 0.5, 0.5)  # noqa: RUF009 - frozen
+    balance: Balance = field(default_factory=lambda: Balance((0.5, 0.5), 0.5, 0.5))
     negative_space: float = 1.0
     tilt: float | None = None
 
@@ -164,9 +176,7 @@ def edge_cuts(measured: Measured, crop: Box) -> EdgeCuts:
     return weight.cuts(measured.subjects, crop) if measured.subjects else EdgeCuts(0.0, 0.0, 0, 0.0)
 
 
-def _line_elements(
-    measured: Measured, frame: Frame, path: Floats | None
-) -> tuple[list[Evidence], float | None]:
+def _line_elements(measured: Measured, frame: Frame, path: Floats | None) -> tuple[list[Evidence], float | None]:
     """Triangle, horizontal, vertical and diagonal, and the tilt of the level line. Lines along `path`, a curve that was
     seen (n, 2), are its pieces and left out."""
     seen: list[Evidence] = []
@@ -189,21 +199,22 @@ def _line_elements(
     if longest:
         share = round(100 * longest.seen / frame.width)
         tilt = round(longest.line.slope, 2) if level >= THRESHOLD else None
-        seen.append(Evidence("horizontal", level, f"a level line over {share} % of the width", line=_shares(longest, frame)))
+        words = f"a level line over {share} % of the width"
+        seen.append(Evidence("horizontal", level, words, line=_shares(longest, frame)))
     upright, longest = directions.upright_strength(shown, frame)
     if longest:
         share = round(100 * longest.seen / frame.height)
-        seen.append(Evidence("vertical", upright, f"an upright line over {share} % of the height", line=_shares(longest, frame)))
+        words = f"an upright line over {share} % of the height"
+        seen.append(Evidence("vertical", upright, words, line=_shares(longest, frame)))
     slanted, longest = directions.slanted_strength(shown, frame)
     if meeting and meeting.strength >= THRESHOLD:
         members = tuple(_shares(each, frame) for each in meeting.members)
         point = ((meeting.point[0] - frame.x1) / frame.width, (meeting.point[1] - frame.y1) / frame.height)
         words = f"{len(members)} lines lead to one point"
-        seen.append(
-            Evidence("diagonal", meeting.strength, words, line=members[0], vanishing=point, leading=members)
-        )
+        seen.append(Evidence("diagonal", meeting.strength, words, line=members[0], vanishing=point, leading=members))
     elif longest:
-        words = f"a slanted line of {round(longest.tilt)} degrees over {round(100 * longest.seen / frame.diagonal)} % of the diagonal"
+        share = round(100 * longest.seen / frame.diagonal)
+        words = f"a slanted line of {round(longest.tilt)} degrees over {share} % of the diagonal"
         seen.append(Evidence("diagonal", slanted, words, line=_shares(longest, frame)))
     return seen, tilt
 
@@ -241,7 +252,7 @@ def _placed(subjects: Subjects, crop: Box) -> list[Evidence]:
     if box is None or inside(box, crop) < _WHOLE_SUBJECT:
         return []
     inner = _within(box, crop)
-    found = placing.placement(inner)
+    found = placement.placement(inner)
     return [Evidence(found.name, found.strength, found.words, point=inner.center)] if found else []
 
 
@@ -251,19 +262,23 @@ def _settled(seen: list[Evidence], subject: Box | None) -> list[Evidence]:
     weaker: set[str] = set()
     if "pattern" in sure:
         weaker.update(_OF_A_PATTERN)
-    if "triangle" in sure and "center" in sure and _is_mass(sure["triangle"], subject):
-        weaker.add("center")  # the mass of a triangle always has a middle
+    if subject and any(_is_the_subject(each, subject) for each in sure.values()):
+        weaker.update(_PLACEMENTS)  # what fills the picture always has a middle somewhere
     return [
         replace(each, strength=min(each.strength, 0.8 * THRESHOLD)) if each.name in weaker else each for each in seen
     ]
 
 
-def _is_mass(triangle: Evidence, subject: Box | None) -> bool:
-    """Whether the subject is the triangle itself."""
-    if subject is None or triangle.polygon is None:
+def _is_the_subject(seen: Evidence, subject: Box) -> bool:
+    """Whether the thing that stands out is a line, a curve or a triangle itself."""
+    ends = (seen.line[:2], seen.line[2:]) if seen.line and seen.name != "symmetric" else ()
+    points = seen.polygon or seen.path or ends
+    if not points:
         return False
-    x, y = ([corner[axis] for corner in triangle.polygon] for axis in (0, 1))
-    return iou(Box(min(x), min(y), max(x), max(y)), subject) > 0.6
+    x, y = ([point[axis] for point in points] for axis in (0, 1))
+    if max(x) - min(x) < 1e-6 or max(y) - min(y) < 1e-6:
+        return False
+    return iou(Box(min(x), min(y), max(x), max(y)), subject) > _SAME
 
 
 def _within(box: Box, crop: Box) -> Box:

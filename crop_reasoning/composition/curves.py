@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives, ramp
+from crop_reasoning.composition.elements import ramp
+from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
 
 _MOST_SEGMENTS = 500
 _TURN = math.radians(42)
-_CORNER = 58.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
-_WINDOW = 0.05
-_JOINT = 0.1  # of the diagonal
+_CORNER = 62.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
+_WINDOW = 0.04
+_JOINT = 0.06  # of the diagonal
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _STEP = 0.01  # of the diagonal, between the points of a resampled chain
 
@@ -145,8 +146,8 @@ def _cut_at_corners(points: Floats) -> list[Floats]:
     sharp = abs(np.degrees((turn + math.pi) % (2 * math.pi) - math.pi)) > _CORNER
     pieces, start = [], 0
     for index in np.flatnonzero(sharp) + reach:
-        pieces.append(points[start : index - 1])
-        start = index + 1
+        pieces.append(points[start : int(index) - 1])
+        start = int(index) + 1
     pieces.append(points[start:])
     return [piece for piece in pieces if len(piece) > 2]
 

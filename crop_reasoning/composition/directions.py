@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
+from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.lines import LEVEL, SLANTED, UPRIGHT, Stretch
-from crop_reasoning.composition.primitives import Frame, Point, ramp
+from crop_reasoning.composition.primitives import Frame, Point
 from crop_reasoning.composition.triangles import crossing
 
 
@@ -54,7 +55,7 @@ def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
 
 def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
     """The point on which at least three lines of different directions converge, by votes weighted with length."""
-    lines = [s for s in stretches if 3 < s.tilt][:20]
+    lines = [s for s in stretches if s.tilt > 3][:20]
     best: tuple[float, Point] = (0.0, (0.0, 0.0))
     for a, b in combinations(lines, 2):
         point = crossing(a.line, b.line, math.sin(math.radians(8)))

@@ -22,3 +22,12 @@ ELEMENTS: dict[str, str] = {
 
 THRESHOLD = 0.5
 """An element whose measured strength reaches this is said to be seen."""
+
+
+def ramp(value: float, low: float, high: float) -> float:
+    """A measure as a strength: 0 at `low`, 1 at `high`, linear between; `low` may be the larger one.
+
+    >>> ramp(0.3, 0.2, 0.4), ramp(9, 0, 1), ramp(0.3, 0.4, 0.2)
+    (0.5, 1.0, 0.5)
+    """
+    return float(round(min(max((value - low) / (high - low), 0.0), 1.0), 6))

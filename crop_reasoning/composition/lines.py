@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives, ramp
+from crop_reasoning.composition.elements import ramp
+from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
 
 _MOST_LINES = 48
 _STRAY = 0.006  # of the diagonal: how far a fragment may lie beside the line it belongs to
@@ -100,7 +101,9 @@ def find_lines(segments: Floats, primitives: Primitives) -> tuple[Line, ...]:
         members = np.array([seed])
         for stray in (1.0, 1.6, 1.6):
             point, direction = _fit(segments[members], lengths[members])
-            members = np.flatnonzero(_beside(segments, spans, lengths, point, direction, stray * _STRAY * diagonal) & free)
+            members = np.flatnonzero(
+                _beside(segments, spans, lengths, point, direction, stray * _STRAY * diagonal) & free
+            )
             if not len(members):
                 break
         free[seed] = False

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from crop_reasoning.composition.primitives import Floats, Frame, ramp
+from crop_reasoning.composition.elements import ramp
+from crop_reasoning.composition.primitives import Floats, Frame
 from crop_reasoning.composition.symmetry import Structure
 from crop_reasoning.geometry import Box
 
@@ -58,7 +59,7 @@ def pattern_strength(pattern: Pattern, frame: Frame) -> float:
     covered = float(pattern.where[rows, columns].mean())
     (ax, ay), (bx, by) = pattern.steps
     motifs = covered * frame.area / max(abs(ax * by - ay * bx), 1.0)
-    return ramp(pattern.likeness, 0.15, 0.5) * ramp(covered, 0.2, 0.6) * ramp(motifs, 4, 12)
+    return ramp(pattern.likeness, 0.15, 0.5) * ramp(covered, 0.2, 0.6) * ramp(motifs, 4, 13)
 
 
 def extent(pattern: Pattern, frame: Frame) -> Box:

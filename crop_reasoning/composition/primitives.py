@@ -58,9 +58,8 @@ class Frame:
 
     def window(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
         """Rows and columns of an array of `shape` (height, width) over the rectangle of a frame `self` is part of."""
-        rows = slice(int(round(self.y1)), max(int(round(self.y2)), int(round(self.y1)) + 1))
-        columns = slice(int(round(self.x1)), max(int(round(self.x2)), int(round(self.x1)) + 1))
-        return rows, columns
+        top, left = min(round(self.y1), shape[0] - 1), min(round(self.x1), shape[1] - 1)
+        return slice(top, max(round(self.y2), top + 1)), slice(left, max(round(self.x2), left + 1))
 
     def scaled(self, factor: float) -> Frame:
         return Frame(self.x1 * factor, self.y1 * factor, self.x2 * factor, self.y2 * factor)
@@ -138,14 +137,3 @@ def primitives(rgb: NDArray[np.uint8]) -> Primitives:
         energy,
         float(np.median(energy)),
     )
-
-
-def ramp(value: float, low: float, high: float) -> float:
-    """0 at `low`, 1 at `high`, linear between; `low` may be the larger one.
-
-    >>> ramp(0.3, 0.2, 0.4), ramp(9, 0, 1), ramp(0.3, 0.4, 0.2)
-    (0.5, 1.0, 0.5)
-    """
-    return float(round(min(max((value - low) / (high - low), 0.0), 1.0), 6))
-
-

@@ -221,5 +221,3 @@ def _model_path(distribution: str, name: str) -> str | None:
     except metadata.PackageNotFoundError:
         return None
     return next((str(file.locate()) for file in files if file.name == name), None)
-
-

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from crop_reasoning.composition.primitives import Floats, Frame, Primitives, ramp
+from crop_reasoning.composition.elements import ramp
+from crop_reasoning.composition.primitives import Floats, Frame, Primitives
 
 _SIDE = 128  # px, the longer side of the maps
-_FLOOR = 6.0  # levels per px: gradients below this are evened out less
+_FLOOR = 10.0  # levels per px: gradients below this are evened out less
 _STRONG = 0.15  # of evened-out power: an edge
 _LONG = 0.7  # of the frame: what goes on for as long mirrors itself about any axis
 _RICH = 2.4  # edges met on the way through a thing: fewer are one line or one outline
@@ -52,16 +53,17 @@ def find_structure(primitives: Primitives) -> Structure:
     small = np.stack([cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in primitives.channels], 2)
     small = cv2.GaussianBlur(small, (0, 0), 0.8)
     sigma = 0.05 * float(np.hypot(*size))
-    detail = small - cv2.GaussianBlur(small, (0, 0), sigma)
+    detail = np.asarray(small - cv2.GaussianBlur(small, (0, 0), sigma), np.float32)
     even = _evened(detail, detail, sigma, 7.0)
-    dx = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
-    dy = cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
+    dx = np.asarray(cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3, scale=0.25), np.float32)
+    dy = np.asarray(cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3, scale=0.25), np.float32)
     both = np.concatenate([dx, dy], axis=2)
     dx, dy = _evened(dx, both, sigma, _FLOOR), _evened(dy, both, sigma, _FLOOR)
     edge = np.clip((dx**2 + dy**2).sum(axis=2, keepdims=True) / _STRONG, 0, 1)  # taking means away draws no new edges
     dx = edge * (dx - cv2.blur(dx, (1, round(_LONG * size[1]) | 1)))
     dy = edge * (dy - cv2.blur(dy, (round(_LONG * size[0]) | 1, 1)))
-    return Structure(*(np.ascontiguousarray(each.transpose(2, 0, 1)) for each in (dx, dy, even)), scale)
+    across, down, detail = (np.ascontiguousarray(each.transpose(2, 0, 1), np.float32) for each in (dx, dy, even))
+    return Structure(across, down, detail, scale)
 
 
 def _evened(values: Floats, reference: Floats, sigma: float, floor: float) -> Floats:
@@ -104,7 +106,7 @@ def _best_axis(across: Floats, along: Floats) -> tuple[float, float]:
     if share[best] < 0.25:
         return (0.5, 0.0)
     kept = _mirrored_pairs(across, along, best)
-    strength = ramp(kept[0], 0.45, 0.75) * ramp(kept[1], 0.4 * _LEAST_CONTENT, 1.6 * _LEAST_CONTENT)
+    strength = ramp(kept[0], 0.4, 0.7) * ramp(kept[1], 0.4 * _LEAST_CONTENT, 1.6 * _LEAST_CONTENT)
     rivals = _peaks(share, 0.85 * share[best], max(2, width // 16))
     if len(rivals) >= 4:  # a pattern mirrors about every motif
         strength *= 0.4
@@ -127,8 +129,9 @@ def _mirrored_pairs(across: Floats, along: Floats, axis_sum: int) -> tuple[float
     for index in range(1, count):
         x, w = stats[index, 0], stats[index, 2]
         one_sided = x >= middle - 1 or x + w <= middle + 1
-        wide = min(middle - x, x + w - middle) > 0.3 * width
-        keep[index] = one_sided or (wide and _crossings(labels == index) > _RICH)
+        reach = min(middle - x, x + w - middle) / width
+        whole = reach > 0.12 and stats[index, 3] > 0.8 * height  # a shore and its reflection, joined at the ends
+        keep[index] = one_sided or whole or (reach > 0.3 and _crossings(labels == index) > _RICH)
     mask = keep[labels]
     mask |= mask[:, ::-1]
     energy = float(power[mask].sum())

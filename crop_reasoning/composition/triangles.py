@@ -7,8 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from crop_reasoning.composition.lines import Line, Stretch
-from crop_reasoning.composition.primitives import Frame, Point, ramp
+from crop_reasoning.composition.elements import ramp
+from crop_reasoning.composition.lines import LEVEL, Line, Stretch
+from crop_reasoning.composition.primitives import Frame, Point
 
 _CANDIDATES = 18
 _LEAST_ANGLE = 15.0
@@ -84,7 +85,8 @@ def _closed(lines: list[Line], chosen: tuple[int, ...], frame: Frame) -> Triangl
         near = [run for run in line.runs if run[1] > low and run[0] < high]
         beyond = sum(max(0.0, low - a) + max(0.0, b - high) for a, b in near)
         share = min(1.0, seen / side)
-        if share < _LEAST_SEEN or beyond > _MOST_BEYOND * side:
+        ground = abs(line.slope) < LEVEL  # a mountain stands on a longer line
+        if share < _LEAST_SEEN or (beyond > _MOST_BEYOND * side and not ground):
             return None
         shares.append(share)
     triangle = Triangle((corners[0], corners[1], corners[2]), min(shares), (chosen[0], chosen[1], chosen[2]))
