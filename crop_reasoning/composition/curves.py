@@ -10,15 +10,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
 
 _MOST_SEGMENTS = 500
-_TURN = math.radians(42)
-_CORNER = 62.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
+_TURN = math.radians(50)
+_CORNER = 66.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
 _WINDOW = 0.04
-_JOINT = 0.06  # of the diagonal
+_JOINT = 0.1  # of the diagonal: stretches that turn less than 5 degrees are straight
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _STEP = 0.01  # of the diagonal, between the points of a resampled chain
 
@@ -65,12 +66,17 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     headings = np.unwrap(np.arctan2(*np.diff(points[::2], axis=0).T[::-1]))
     turned = abs(math.degrees(float(headings[-1] - headings[0]))) if len(headings) > 1 else 0.0
     closing = ramp(turned, 260, 200)  # an outline that comes back to where it began
-    turns = abs(np.diff(headings))
-    window = max(1, round(_JOINT * frame.diagonal / (2 * curve.step)))
-    share = np.convolve(turns, np.ones(window), "valid").max(initial=0.0) / max(float(turns.sum()), 1e-6)
-    even = ramp(float(share), 0.75, 0.5)  # two straight lines with a round joint are no curve
+    even = ramp(_straight(headings, _JOINT * frame.diagonal / (2 * curve.step)), 0.82, 0.68)
     smooth = ramp(_roughness(points) / max(extent, 1e-6), 0.016, 0.008)
-    return ramp(extent / frame.diagonal, 0.22, 0.5) * ramp(bend, 0.05, 0.1) * closing * even * smooth, points
+    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.05, 0.1) * closing * even * smooth, points
+
+
+def _straight(headings: NDArray[np.floating], reach: float) -> float:
+    """Share of a curve's stretches of `reach` steps that hardly turn: high for straight lines with a round joint."""
+    steps = max(1, round(reach))
+    if len(headings) <= steps:
+        return 0.0
+    return float((abs(np.degrees(headings[steps:] - headings[:-steps])) < 5).mean())
 
 
 def _roughness(points: Floats) -> float:
