@@ -19,7 +19,6 @@ _MOST_SEGMENTS = 500
 _TURN = math.radians(50)
 _CORNER = 66.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
 _WINDOW = 0.04
-_JOINT = 0.1  # of the diagonal: stretches that turn less than 5 degrees are straight
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _STEP = 0.01  # of the diagonal, between the points of a resampled chain
 
@@ -66,17 +65,26 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     headings = np.unwrap(np.arctan2(*np.diff(points[::2], axis=0).T[::-1]))
     turned = abs(math.degrees(float(headings[-1] - headings[0]))) if len(headings) > 1 else 0.0
     closing = ramp(turned, 260, 200)  # an outline that comes back to where it began
-    even = ramp(_straight(headings, _JOINT * frame.diagonal / (2 * curve.step)), 0.82, 0.68)
+    bent = ramp(_from_two_lines(points) / max(extent, 1e-6), 0.002, 0.005)
     smooth = ramp(_roughness(points) / max(extent, 1e-6), 0.016, 0.008)
-    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.05, 0.1) * closing * even * smooth, points
+    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.05, 0.1) * closing * bent * smooth, points
 
 
-def _straight(headings: NDArray[np.floating], reach: float) -> float:
-    """Share of a curve's stretches of `reach` steps that hardly turn: high for straight lines with a round joint."""
-    steps = max(1, round(reach))
-    if len(headings) <= steps:
-        return 0.0
-    return float((abs(np.degrees(headings[steps:] - headings[:-steps])) < 5).mean())
+def _from_two_lines(points: Floats) -> float:
+    """Root mean square distance (px) of points (n, 2) from the best two straight lines, one after the other."""
+    x, y = (points - points.mean(axis=0)).astype(np.float64).T
+    sums = np.cumsum(np.stack([np.ones_like(x), x, y, x * x, y * y, x * y]), axis=1)
+    cuts = np.unique(np.linspace(0.12, 0.88, 20) * len(x)).astype(int)
+    first = sums[:, np.maximum(cuts, 1) - 1]
+    rest = sums[:, -1:] - first
+    return math.sqrt(max(0.0, float((_off_line(first) + _off_line(rest)).min())) / len(x))
+
+
+def _off_line(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Summed squared distance from the best line, of sums (n, x, y, xx, yy, xy) over points."""
+    count, x, y, xx, yy, xy = sums
+    a, b, c = xx - x * x / count, yy - y * y / count, xy - x * y / count
+    return np.asarray((a + b) / 2 - np.sqrt(((a - b) / 2) ** 2 + c * c))
 
 
 def _roughness(points: Floats) -> float:

@@ -13,6 +13,8 @@ from crop_reasoning.composition.lines import LEVEL, SLANTED, UPRIGHT, Stretch
 from crop_reasoning.composition.primitives import Frame, Point
 from crop_reasoning.composition.triangles import crossing
 
+_LEAST_FAN = 28.0  # degrees between the outermost of lines that meet: nearly parallel ones meet anywhere
+
 
 @dataclass(frozen=True, slots=True)
 class Converging:
@@ -74,6 +76,10 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
         return None
     headings = sorted(_heading(s, point) for s in members)
     spread = max(b - a for a, b in zip(headings, [*headings[1:], headings[0] + 360], strict=True))
+    slopes = sorted(s.line.slope for s in members)
+    between = max(b - a for a, b in zip(slopes, [*slopes[1:], slopes[0] + 180], strict=True))
+    if 180 - between < _LEAST_FAN:
+        return None
     reach = sum(s.weight for s in members) / frame.diagonal
     everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04))
     return Converging(point, tuple(members), everything, ramp(reach, 0.55, 1.25) * (1.0 if spread < 335 else 0.5))
