@@ -144,7 +144,7 @@ def _three_blobs(sheet: Sheet, rng: Rng) -> Drawn:
     fill, radius = sheet.color(70), rng.uniform(0.07, 0.1)
     for x, y in ((rng.uniform(0.4, 0.6), 0.22), (rng.uniform(0.12, 0.25), 0.78), (rng.uniform(0.75, 0.88), 0.78)):
         sheet.shape("disc", x, y, radius, fill)
-    return sheet.done(set(), {"triangle", "symmetric"})
+    return sheet.done({"triangle"}, {"symmetric"})
 
 
 def _rough_ground(sheet: Sheet, rng: Rng) -> Drawn:

@@ -156,8 +156,12 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
     seen, tilt = _line_elements(measured, frame, path if curve >= THRESHOLD else None)
     if curve > 0:
         seen.append(_curved(curve, path, frame))
+    if "triangle" not in {each.name for each in seen if each.strength >= THRESHOLD}:
+        seen += _masses([found.box for found in boxes if found.kind == "salient"], frame)
     seen = _settled([*seen, *_repeating(measured, frame), *_placed(subjects, crop)], inner)
-    strengths = dict.fromkeys(ELEMENTS, 0.0) | {each.name: each.strength for each in seen}
+    strengths = dict.fromkeys(ELEMENTS, 0.0)
+    for each in seen:
+        strengths[each.name] = max(strengths[each.name], each.strength)
     kept = sorted((each for each in seen if each.strength >= THRESHOLD), key=lambda each: -each.strength)
     return Analysis(
         wh,
@@ -219,6 +223,12 @@ def _line_elements(measured: Measured, frame: Frame, path: Floats | None) -> tup
     return seen, tilt
 
 
+def _masses(boxes: list[Box], frame: Frame) -> list[Evidence]:
+    strength, corners = triangles.of_masses(boxes, (frame.width, frame.height)) if boxes else (0.0, ())
+    words = "three like masses stand on the corners of a triangle"
+    return [Evidence("triangle", strength, words, polygon=corners)] if strength > 0 else []
+
+
 def _longest_curve(measured: Measured, frame: Frame) -> tuple[float, Floats]:
     judged = (curves.curve_strength(each, frame) for each in measured.curves)
     return max(judged, key=lambda pair: pair[0], default=(0.0, np.zeros((0, 2), np.float32)))
@@ -262,6 +272,11 @@ def _settled(seen: list[Evidence], subject: Box | None) -> list[Evidence]:
     weaker: set[str] = set()
     if "pattern" in sure:
         weaker.update(_OF_A_PATTERN)
+    mirrored = sure["symmetric"].line if "symmetric" in sure else None
+    if subject and mirrored and not (  # off the axis it has a twin
+        subject.x1 < mirrored[0] < subject.x2 or subject.y1 < mirrored[1] < subject.y2
+    ):
+        weaker.update(_PLACEMENTS)
     if subject and any(_is_the_subject(each, subject) for each in sure.values()):
         weaker.update(_PLACEMENTS)  # what fills the picture always has a middle somewhere
     return [

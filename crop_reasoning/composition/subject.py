@@ -24,6 +24,7 @@ _PARTNER = 0.15  # of the largest region's weight: a region that belongs to the 
 _LEAST_AREA = 0.004
 _FACE_SCORE = 0.8
 _SINGLE = 0.66  # of all regions' weight: the subject is one thing
+_LEAST_PLACED, _LEAST_SCORE = 0.007, 0.5  # smaller or fainter things carry no picture
 _LEAST_FILL = 0.3  # of its box: less is a line or a curve
 _LEAST_ASPECT = 0.15
 
@@ -91,8 +92,8 @@ def _compact(regions: list[tuple[Box, float, float]], saliency: Floats) -> Box |
     """The largest region's box, if it outweighs the others together and is neither a line nor a frame-wide band."""
     if not regions or regions[0][2] < _SINGLE * sum(weight for *_, weight in regions):
         return None
-    box = regions[0][0]
-    if box.width > 0.95 or box.height > 0.95:
+    box, score, _ = regions[0]
+    if max(box.width, box.height) > 0.95 or box.area < _LEAST_PLACED or score < _LEAST_SCORE:
         return None
     height, width = saliency.shape
     w, h = box.width * width, box.height * height

@@ -10,10 +10,12 @@ import numpy as np
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.lines import LEVEL, Line, Stretch
 from crop_reasoning.composition.primitives import Frame, Point
+from crop_reasoning.geometry import Box
 
 _CANDIDATES = 18
 _LEAST_ANGLE = 15.0
 _LEAST_SEEN = 0.7  # of each side
+_LIKE = 3.0  # how many times larger one of three like masses may be than another
 _MOST_BEYOND = 0.3  # of a side: lines that run on past the corners cross, they do not close
 
 
@@ -48,6 +50,24 @@ def strength(triangle: Triangle, frame: Frame) -> float:
         if not (frame.x1 - margin <= x <= frame.x2 + margin and frame.y1 - margin <= y <= frame.y2 + margin):
             return 0.0
     return ramp(triangle.area / frame.area, 0.02, 0.1) * ramp(triangle.seen, 0.5, 0.9)
+
+
+def of_masses(boxes: list[Box], wh: tuple[float, float]) -> tuple[float, tuple[Point, ...]]:
+    """How clearly three like things, given by their boxes in [0,1] of a frame of `wh` px, stand on the corners of a
+    triangle, and those corners in [0,1]. More or fewer than three things of like size are none."""
+    boxes = sorted(boxes, key=lambda box: -box.area)
+    large = [box for box in boxes if box.area >= boxes[0].area / _LIKE]
+    if len(large) != 3 or not 0.004 <= large[0].area <= 0.12:
+        return 0.0, ()
+    corners = [np.array(box.center) * wh for box in large]
+    angles = []
+    for index in range(3):
+        first, second = corners[index - 1] - corners[index], corners[index - 2] - corners[index]
+        cosine = float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-9))
+        angles.append(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))
+    (ax, ay), (bx, by), (cx, cy) = (box.center for box in large)
+    area = abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2
+    return ramp(area, 0.03, 0.11) * ramp(min(angles), 12, 30), tuple(box.center for box in large)
 
 
 def belongs(stretch: Stretch, triangle: Triangle, frame: Frame) -> bool:
