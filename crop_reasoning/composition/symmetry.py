@@ -16,12 +16,13 @@ from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.primitives import Floats, Frame, Primitives
 
 _SIDE = 128  # px, the longer side of the maps
-_FLOOR = 10.0  # levels per px: gradients below this are evened out less
+_FLOOR = (5.0, 14.0)  # levels per px: weaker gradients are evened out less; between these, by the strongest ones
+_DETAIL_FLOOR = (7.0, 30.0)  # levels, the same for detail
 _STRONG = 0.15  # of evened-out power: an edge
 _LONG = 0.7  # of the frame: what goes on for as long mirrors itself about any axis
 _RICH = 2.4  # edges met on the way through a thing: fewer are one line or one outline
 _LEAST_HALF = 0.25  # of the frame: axes nearer to a border mirror too little
-_LEAST_CONTENT = 0.03  # of the frame's cells that must mirror on both sides together
+_LEAST_CONTENT = 0.018  # of the frame's cells that must mirror on both sides together
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,22 @@ def find_structure(primitives: Primitives) -> Structure:
     small = cv2.GaussianBlur(small, (0, 0), 0.8)
     sigma = 0.05 * float(np.hypot(*size))
     detail = np.asarray(small - cv2.GaussianBlur(small, (0, 0), sigma), np.float32)
-    even = _evened(detail, detail, sigma, 7.0)
+    even = _evened(detail, detail, sigma, _floor(detail, 0.5, _DETAIL_FLOOR))
     dx = np.asarray(cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3, scale=0.25), np.float32)
     dy = np.asarray(cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3, scale=0.25), np.float32)
     both = np.concatenate([dx, dy], axis=2)
-    dx, dy = _evened(dx, both, sigma, _FLOOR), _evened(dy, both, sigma, _FLOOR)
+    floor = _floor(both, 0.4, _FLOOR)
+    dx, dy = _evened(dx, both, sigma, floor), _evened(dy, both, sigma, floor)
     edge = np.clip((dx**2 + dy**2).sum(axis=2, keepdims=True) / _STRONG, 0, 1)  # taking means away draws no new edges
     dx = edge * (dx - cv2.blur(dx, (1, round(_LONG * size[1]) | 1)))
     dy = edge * (dy - cv2.blur(dy, (round(_LONG * size[0]) | 1, 1)))
     across, down, detail = (np.ascontiguousarray(each.transpose(2, 0, 1), np.float32) for each in (dx, dy, even))
     return Structure(across, down, detail, scale)
+
+
+def _floor(values: Floats, share: float, limits: tuple[float, float]) -> float:
+    """A share of the strongest there is in maps (h, w, n), within limits."""
+    return float(np.clip(share * np.quantile(np.sqrt((values**2).sum(axis=2)), 0.98), *limits))
 
 
 def _evened(values: Floats, reference: Floats, sigma: float, floor: float) -> Floats:
@@ -131,7 +138,7 @@ def _mirrored_pairs(across: Floats, along: Floats, axis_sum: int) -> tuple[float
         one_sided = x >= middle - 1 or x + w <= middle + 1
         reach = min(middle - x, x + w - middle) / width
         whole = reach > 0.12 and stats[index, 3] > 0.8 * height  # a shore and its reflection, joined at the ends
-        keep[index] = one_sided or whole or (reach > 0.3 and _crossings(labels == index) > _RICH)
+        keep[index] = one_sided or whole or (reach > 0.17 and _crossings(labels == index) > _RICH)
     mask = keep[labels]
     mask |= mask[:, ::-1]
     energy = float(power[mask].sum())
