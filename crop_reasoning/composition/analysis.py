@@ -273,8 +273,12 @@ def _settled(seen: list[Evidence], subject: Box | None) -> list[Evidence]:
     if "pattern" in sure:
         weaker.update(_OF_A_PATTERN)
     mirrored = sure["symmetric"].line if "symmetric" in sure else None
-    if subject and mirrored and not (  # off the axis it has a twin
-        subject.x1 < mirrored[0] < subject.x2 or subject.y1 < mirrored[1] < subject.y2
+    if (
+        subject
+        and mirrored
+        and not (  # off the axis it has a twin
+            subject.x1 < mirrored[0] < subject.x2 or subject.y1 < mirrored[1] < subject.y2
+        )
     ):
         weaker.update(_PLACEMENTS)
     if subject and any(_is_the_subject(each, subject) for each in sure.values()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from crop_reasoning.composition.elements import ramp
@@ -20,6 +21,8 @@ _FLOOR = (5.0, 14.0)  # levels per px: weaker gradients are evened out less; bet
 _DETAIL_FLOOR = (7.0, 30.0)  # levels, the same for detail
 _STRONG = 0.15  # of evened-out power: an edge
 _LONG = 0.7  # of the frame: what goes on for as long mirrors itself about any axis
+_FAR = 0.32  # of the frame: how far one curve or outline reaches from an axis that it stands across
+_THREE = np.ones((3, 3), np.uint8)
 _RICH = 2.4  # edges met on the way through a thing: fewer are one line or one outline
 _LEAST_HALF = 0.25  # of the frame: axes nearer to a border mirror too little
 _LEAST_CONTENT = 0.018  # of the frame's cells that must mirror on both sides together
@@ -129,21 +132,34 @@ def _mirrored_pairs(across: Floats, along: Floats, axis_sum: int) -> tuple[float
     low, high = max(0, axis_sum - width + 1), min(width - 1, axis_sum) + 1
     across, along = across[:, :, low:high], along[:, :, low:high]
     power = (across**2 + along**2).sum(axis=0)
-    strong = cv2.dilate((power > _STRONG).astype(np.uint8), np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(strong)
-    middle = across.shape[2] / 2
-    keep = np.zeros(count, bool)
-    for index in range(1, count):
-        x, w = stats[index, 0], stats[index, 2]
-        one_sided = x >= middle - 1 or x + w <= middle + 1
-        reach = min(middle - x, x + w - middle) / width
-        whole = reach > 0.12 and stats[index, 3] > 0.8 * height  # a shore and its reflection, joined at the ends
-        keep[index] = one_sided or whole or (reach > 0.17 and _crossings(labels == index) > _RICH)
-    mask = keep[labels]
+    fine = (power > 2 * _STRONG).astype(np.uint8)
+    coarse = np.asarray(cv2.dilate((power > _STRONG).astype(np.uint8), _THREE), np.uint8)
+    mask = _kept_parts(fine, height, width, pairs=True)
+    mask &= _kept_parts(coarse, height, width, pairs=False)
     mask |= mask[:, ::-1]
     energy = float(power[mask].sum())
     matched = float((along * along[:, :, ::-1] - across * across[:, :, ::-1]).sum(axis=0)[mask].sum())
     return (matched / max(energy, 1e-6), float((power[mask] > _STRONG).sum()) / (height * width))
+
+
+def _kept_parts(edges: NDArray[np.uint8], height: int, width: int, pairs: bool) -> NDArray[np.bool_]:
+    """Cells (h, w) of the edges that may count. With `pairs`, what stands across the axis counts only if it is rich or
+    whole; without, all but what reaches far to both sides and is one curve or one outline."""
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(edges)
+    middle = edges.shape[1] / 2
+    keep = np.zeros(count, bool)
+    keep[0] = not pairs
+    for index in range(1, count):
+        x, w = stats[index, 0], stats[index, 2]
+        reach = min(middle - x, x + w - middle) / width
+        if reach * width <= 1 or (not pairs and reach <= _FAR):
+            keep[index] = True
+            continue
+        whole = reach > 0.12 and stats[index, 3] > 0.8 * height  # a shore and its reflection, joined at the ends
+        keep[index] = whole or (reach > 0.17 and _crossings(labels == index) > _RICH)
+    return np.asarray(keep[labels])
 
 
 def _crossings(part: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> float:
