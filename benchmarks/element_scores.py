@@ -11,8 +11,8 @@ import numpy as np
 
 from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.geometry import Size
-from data_builders.element_scenes import ElementScene
-from data_builders.element_truth import Line, Point, Truth, angle_of
+from benchmarks.scenes.element_scenes import ElementScene
+from benchmarks.scenes.element_truth import Line, Point, Truth, angle_of
 
 LINED = ("horizontal", "vertical", "diagonal")
 Z = 1.959964  # 95 % of a normal distribution lie within

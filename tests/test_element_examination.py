@@ -16,9 +16,9 @@ from benchmarks.element_scores import judge_scene, share
 from benchmarks.element_tables import document
 from benchmarks.elements import NAMES, Job, examine, jobs_of, judged
 from crop_reasoning.composition.elements import ELEMENTS
-from data_builders.degradations import DEGRADATIONS
-from data_builders.element_scenes import ElementScene, element_scene
-from data_builders.element_truth import Truth, angle_of
+from benchmarks.scenes.degradations import DEGRADATIONS
+from benchmarks.scenes.element_scenes import ElementScene, element_scene
+from benchmarks.scenes.element_truth import Truth, angle_of
 
 NOWHERE = Truth()
 

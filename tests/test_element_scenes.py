@@ -14,9 +14,9 @@ from scipy.ndimage import map_coordinates
 from benchmarks.elements import NAMES
 from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.errors import DataError
-from data_builders.degradations import DEGRADATIONS
-from data_builders.element_scenes import FRAMES, STYLES, ElementScene, element_scene, paint_scene
-from data_builders.element_truth import Line, Truth, angle_of, cut, mirror_correlation, placements
+from benchmarks.scenes.degradations import DEGRADATIONS
+from benchmarks.scenes.element_scenes import FRAMES, STYLES, ElementScene, element_scene, paint_scene
+from benchmarks.scenes.element_truth import Line, Truth, angle_of, cut, mirror_correlation, placements
 
 PLACEMENTS = ("rule of thirds", "center", "golden ratio")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from data_builders.painting import Array, Canvas, Patch, PxBox, Rng, Shape, distinct, mask_of, paint, stroke
+from benchmarks.scenes.painting import Array, Canvas, Patch, PxBox, Rng, Shape, distinct, mask_of, paint, stroke
 
 
 def _profile(*radii_and_heights: tuple[float, float]) -> Shape:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_builders.painting import LUMA, Array, Canvas, Patch, Point, gradient, mask_of, noise, paint
+from benchmarks.scenes.painting import LUMA, Array, Canvas, Patch, Point, gradient, mask_of, noise, paint
 
 BACKDROPS = ("sky", "wall", "meadow", "foliage", "mist", "sand", "bokeh")
 

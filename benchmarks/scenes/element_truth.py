@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
-from data_builders.objects import Subject
-from data_builders.painting import Array, Point, PxBox
+from benchmarks.scenes.objects import Subject
+from benchmarks.scenes.painting import Array, Point, PxBox
 
 Line = tuple[float, float, float, float]
 THIRDS, GOLDEN = (1 / 3, 2 / 3), (0.382, 0.618)

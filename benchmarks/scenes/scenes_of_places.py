@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from data_builders.backdrops import cover, ground_patch
-from data_builders.element_truth import GOLDEN, THIRDS, Sketch
-from data_builders.objects import paint_subject, subject_at
-from data_builders.painting import (
+from benchmarks.scenes.backdrops import cover, ground_patch
+from benchmarks.scenes.element_truth import GOLDEN, THIRDS, Sketch
+from benchmarks.scenes.objects import paint_subject, subject_at
+from benchmarks.scenes.painting import (
     Canvas,
     Point,
     mask_of,

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from data_builders.backdrops import cover, ground_patch
-from data_builders.element_truth import Sketch, Truth
-from data_builders.objects import SILHOUETTES
-from data_builders.painting import (
+from benchmarks.scenes.backdrops import cover, ground_patch
+from benchmarks.scenes.element_truth import Sketch, Truth
+from benchmarks.scenes.objects import SILHOUETTES
+from benchmarks.scenes.painting import (
     LUMA,
     Canvas,
     Point,
