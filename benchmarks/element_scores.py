@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.geometry import Size
 from benchmarks.scenes.element_scenes import ElementScene
 from benchmarks.scenes.element_truth import Line, Point, Truth, angle_of
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.geometry import Size
 
 LINED = ("horizontal", "vertical", "diagonal")
 Z = 1.959964  # 95 % of a normal distribution lie within

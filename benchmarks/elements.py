@@ -28,10 +28,10 @@ from PIL import Image
 
 from benchmarks.element_scores import Judged, judge_scene, summary
 from benchmarks.element_tables import document
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.log import progress
 from benchmarks.scenes.degradations import DEGRADATIONS
 from benchmarks.scenes.element_scenes import element_scene
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.log import progress
 
 Analyse = Callable[[Image.Image], Any]
 """Photo to an analysis whose `elements` are what it found: each with `name`, `line`, `vanishing` in [0,1]."""

@@ -108,6 +108,22 @@ def from_xyxy_px(values: Sequence[float], wh: Size) -> Box:
     return Box(x1 / w, y1 / h, x2 / w, y2 / h)
 
 
+def edges_px(box: Box, wh: Size) -> tuple[float, float, float, float]:
+    """The edges `x1 y1 x2 y2` in pixels of an image of size `wh`, not rounded: the inverse of `from_xyxy_px`.
+
+    >>> edges_px(Box(0.25, 0.125, 0.5, 0.5), (10, 20))
+    (2.5, 2.5, 5.0, 10.0)
+    """
+    w, h = wh
+    return (box.x1 * w, box.y1 * h, box.x2 * w, box.y2 * h)
+
+
+def aspect_px(box: Box, wh: Size) -> float:
+    """Width over height of a box in pixels of an image of size `wh`."""
+    w, h = wh
+    return box.width * w / (box.height * h)
+
+
 def to_xyxy_px(box: Box, wh: Size) -> tuple[int, int, int, int]:
     """The box on the pixel grid of an image of size `wh`, corners exclusive, at least one pixel each way.
 
@@ -115,8 +131,9 @@ def to_xyxy_px(box: Box, wh: Size) -> tuple[int, int, int, int]:
     (10, 20, 60, 100)
     """
     w, h = wh
-    x1, y1 = min(round(box.x1 * w), w - 1), min(round(box.y1 * h), h - 1)
-    return (x1, y1, max(round(box.x2 * w), x1 + 1), max(round(box.y2 * h), y1 + 1))
+    left, top, right, bottom = (round(edge) for edge in edges_px(box, wh))
+    x1, y1 = min(left, w - 1), min(top, h - 1)
+    return (x1, y1, max(right, x1 + 1), max(bottom, y1 + 1))
 
 
 def intersection(a: Box, b: Box) -> float:

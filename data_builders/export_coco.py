@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning import __version__
-from crop_reasoning.geometry import Box, Size
+from crop_reasoning.geometry import Box, Size, edges_px
 from crop_reasoning.records import CropRecord
 from data_builders.exporting import (
     as_document,
@@ -77,8 +77,9 @@ def _annotations(record: CropRecord) -> list[dict[str, Any]]:
 
 def _box(category: str, box: Box, wh: Size) -> dict[str, Any]:
     """A box as COCO writes it: `x y width height` in pixels from the top left corner, not rounded to whole ones."""
-    x, y = round(box.x1 * wh[0], 6), round(box.y1 * wh[1], 6)
-    width, height = round(box.x2 * wh[0] - x, 6), round(box.y2 * wh[1] - y, 6)
+    left, top, right, bottom = edges_px(box, wh)
+    x, y = round(left, 6), round(top, 6)
+    width, height = round(right - x, 6), round(bottom - y, 6)
     return {
         "category_id": CATEGORIES.index(category) + 1,
         "bbox": [x, y, width, height],

@@ -6,12 +6,12 @@ The sha256 of every line file stands in it, so that a later change, or a build t
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError
+from crop_reasoning.files import written_whole
 from crop_reasoning.images import sha256_of
 from crop_reasoning.records import SPLITS, read_pairs, read_records
 
@@ -44,9 +44,8 @@ def write_manifest(folder: Path, dataset: str, settings: dict[str, Any], report:
 
 def write_document(path: Path, value: dict[str, Any]) -> None:
     """Write one JSON document for programs and people, whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as file:
+        file.write((json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

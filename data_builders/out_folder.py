@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from crop_reasoning.errors import DataError, RecipeError
-from data_builders.locks import held
+from crop_reasoning.locks import held
 from data_builders.manifest import MANIFEST, read_manifest
 from data_builders.photos import JOURNAL, SHARDS, is_utf8
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import EnvironmentProblem, Interrupted, RecipeError
+from crop_reasoning.files import written_whole
 from data_builders.build import listed_photos
 from data_builders.photos import SHARDS, PhotoFile, inspect_photos
 
@@ -63,10 +64,9 @@ def read_shard(name: str, root: Path | None, out: Path, shard: str, **options: A
 def write_journal(out: Path, label: str, lines: Iterable[str]) -> Path:
     """Write lines made by `photos.journal_line`, anywhere and in any order, where the build of `out` finds them."""
     path = journal_path(out, label)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(lines), encoding="utf-8")
-    return partial.replace(path)
+    with written_whole(path) as file:
+        file.write("".join(lines).encode())
+    return path
 
 
 def journal_path(out: Path, label: str) -> Path:

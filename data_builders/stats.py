@@ -11,7 +11,7 @@ from typing import Any
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.evaluation.preference import is_equal_size
-from crop_reasoning.geometry import WHOLE, Box, centered, iou
+from crop_reasoning.geometry import WHOLE, Box, aspect_px, centered, iou
 from crop_reasoning.reasoning.rationale import Rationale
 from crop_reasoning.reasoning.store import RATIONALES, read_rationales
 from crop_reasoning.records import SPLITS, CropRecord, Pair, read_pairs, read_records
@@ -46,7 +46,7 @@ def record_stats(records: Sequence[CropRecord]) -> dict[str, Any]:
         "records": len(records),
         "photo aspect": _spread([w / h for _, (w, h) in best]),
         "crop area": _spread([box.area for box, _ in best]),
-        "crop aspect": _spread([box.width * w / (box.height * h) for box, (w, h) in best]),
+        "crop aspect": _spread([aspect_px(box, wh) for box, wh in best]),
         "best kept whole": sum(box.is_whole for box, _ in best) / len(best),
         "IoU with the best crop": {
             name: round(fmean(iou(constant, box) for box, _ in best), 6) for name, constant in BASELINES.items()

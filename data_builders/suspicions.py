@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from crop_reasoning.evaluation.metrics import ground_truths
-from crop_reasoning.geometry import inside, iou, to_xyxy_px
+from crop_reasoning.geometry import aspect_px, inside, iou, to_xyxy_px
 from crop_reasoning.records import CropRecord
 from data_builders.manifest import read_manifest
 
@@ -71,8 +71,7 @@ def _clipped(folder: Path) -> Callable[[CropRecord], Suspicion]:
 
 
 def _long(record: CropRecord) -> Suspicion:
-    (w, h), box = record.image.wh, record.best
-    aspect = box.width * w / (box.height * h)
+    aspect = aspect_px(record.best, record.image.wh)
     longer = max(aspect, 1 / aspect)
     return longer - LONG_SIDE, f"best crop is {longer:.1f} times as {'wide as high' if aspect > 1 else 'high as wide'}"
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from crop_reasoning.errors import CropReasoningError, DataError, EnvironmentProblem, Interrupted, RecipeError
+from crop_reasoning.locks import held
 from crop_reasoning.records import read_records
 from data_builders import build as build_module
 from data_builders.build import build_dataset
 from data_builders.check import check_folder
 from data_builders.importing import digests
-from data_builders.locks import held
 from data_builders.out_folder import LOCK
 from data_builders.photos import JOURNAL
 from tests.copies import COPIES, WH, dump, photo, write_flms, write_label_studio
@@ -159,7 +159,7 @@ def test_a_worker_of_a_killed_process_does_not_hold_its_lock_on(tmp_path: Path) 
     script = f"""
 import os, signal, time
 from pathlib import Path
-from data_builders.locks import held
+from crop_reasoning.locks import held
 with held(Path({str(tmp_path / "lock")!r}), "held"):
     worker = os.fork()
     if not worker:

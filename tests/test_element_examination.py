@@ -15,10 +15,10 @@ from PIL import Image
 from benchmarks.element_scores import judge_scene, share
 from benchmarks.element_tables import document
 from benchmarks.elements import NAMES, Job, examine, jobs_of, judged
-from crop_reasoning.composition.elements import ELEMENTS
 from benchmarks.scenes.degradations import DEGRADATIONS
 from benchmarks.scenes.element_scenes import ElementScene, element_scene
 from benchmarks.scenes.element_truth import Truth, angle_of
+from crop_reasoning.composition.elements import ELEMENTS
 
 NOWHERE = Truth()
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
 from benchmarks.elements import NAMES
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.errors import DataError
 from benchmarks.scenes.degradations import DEGRADATIONS
 from benchmarks.scenes.element_scenes import FRAMES, STYLES, ElementScene, element_scene, paint_scene
 from benchmarks.scenes.element_truth import Line, Truth, angle_of, cut, mirror_correlation, placements
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.errors import DataError
 
 PLACEMENTS = ("rule of thirds", "center", "golden ratio")
 

@@ -17,9 +17,6 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.errors import DataError
-from crop_reasoning.geometry import Box, Size, clip
 from benchmarks.scenes import scenes_of_lines as lines
 from benchmarks.scenes import scenes_of_places as places
 from benchmarks.scenes import scenes_of_repeats as repeats
@@ -27,6 +24,9 @@ from benchmarks.scenes import scenes_of_shapes as shapes
 from benchmarks.scenes.element_truth import Sketch, Truth, judge
 from benchmarks.scenes.objects import distract, paint_subject
 from benchmarks.scenes.painting import Canvas, pick_palette
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.errors import DataError
+from crop_reasoning.geometry import Box, Size, clip
 
 FRAMES: tuple[Size, ...] = ((512, 384), (512, 341), (384, 512), (341, 512), (448, 448), (512, 288))
 Style = Callable[[Canvas], Sketch]

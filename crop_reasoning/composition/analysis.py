@@ -302,12 +302,7 @@ def _is_the_subject(seen: Evidence, subject: Box) -> bool:
 
 def _within(box: Box, crop: Box) -> Box:
     """The part of a box inside a crop, in [0,1] of the crop."""
-    return clip(
-        (box.x1 - crop.x1) / crop.width,
-        (box.y1 - crop.y1) / crop.height,
-        (box.x2 - crop.x1) / crop.width,
-        (box.y2 - crop.y1) / crop.height,
-    )
+    return clip(*placement.within((box.x1, box.y1), crop), *placement.within((box.x2, box.y2), crop))
 
 
 def _shares(stretch: lines.Stretch, frame: Frame) -> tuple[float, float, float, float]:

@@ -15,7 +15,7 @@ from scipy import fft
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.primitives import Floats, Frame
 from crop_reasoning.composition.symmetry import Structure
-from crop_reasoning.geometry import Box
+from crop_reasoning.geometry import Box, from_xyxy_px
 
 _LEAST_STEP = 4.0  # px of the structure map
 _LEAST_PEAK = 0.28
@@ -68,7 +68,7 @@ def extent(pattern: Pattern, frame: Frame) -> Box:
     part = pattern.where[rows, columns]
     y, x = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     height, width = part.shape
-    return Box(x[0] / width, y[0] / height, (x[-1] + 1) / width, (y[-1] + 1) / height)
+    return from_xyxy_px((x[0], y[0], x[-1] + 1, y[-1] + 1), (width, height))
 
 
 def _autocorrelation(even: Floats) -> Floats:

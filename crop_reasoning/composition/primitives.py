@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.geometry import Box, Size
+from crop_reasoning.geometry import Box, Size, edges_px
 
 WORK = 512
 """The longest side that is looked at, in pixels."""
@@ -67,7 +67,7 @@ class Frame:
 
 def frame_of(crop: Box, wh: Size) -> Frame:
     """A [0,1] box as a rectangle of the working frame of size `wh`."""
-    return Frame(crop.x1 * wh[0], crop.y1 * wh[1], crop.x2 * wh[0], crop.y2 * wh[1])
+    return Frame(*edges_px(crop, wh))
 
 
 @dataclass(frozen=True, slots=True)

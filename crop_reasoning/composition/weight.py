@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
+from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives, frame_of
 from crop_reasoning.composition.subject import Subjects
 from crop_reasoning.geometry import Box, inside
 
@@ -95,7 +95,7 @@ def cuts(subjects: Subjects, crop: Box) -> EdgeCuts:
 
 def _border(saliency: Floats, crop: Box) -> float:
     height, width = saliency.shape
-    rows, columns = Frame(crop.x1 * width, crop.y1 * height, crop.x2 * width, crop.y2 * height).window(saliency.shape)
+    rows, columns = frame_of(crop, (width, height)).window(saliency.shape)
     part = saliency[rows, columns]
     down, across = max(1, round(_BAND * part.shape[0])), max(1, round(_BAND * part.shape[1]))
     strips = [

@@ -6,7 +6,6 @@ engines or metrics.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from crop_reasoning.codecs import Codec
 from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan, VisionBudget, plan_image, sha256_of
+from crop_reasoning.locks import held
 from crop_reasoning.models.families import family_named
 from crop_reasoning.models.loading import resolve
 from crop_reasoning.reasoning.rationale import Parsed, ParseFailure, parse
@@ -128,13 +128,7 @@ def writing(path: Path, header: Header) -> Iterator[set[str]]:
     under another header, naming what differs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it when its holder dies
-        except BlockingIOError:
-            raise EnvironmentProblem(
-                f"{path}: another process is writing this file; wait for it, or choose another --out"
-            ) from None
+    with held(path, f"{path}: another process is writing this file; wait for it, or choose another --out"):
         yield _resume(path, header)
 
 
