@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -51,18 +52,17 @@ def export_trl(folder: Path, out: Path, family: Family, budget: VisionBudget, pr
     }
     sets = {method: {split: rows for split, rows in found.items() if rows} for method, found in read.items()}
     check_images({one.image: one.sha256 for found in sets.values() for rows in found.values() for one in rows})
-    partial = out.with_name(out.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         licences = sorted({record.licence for record in records})
-        manifest = _write(sets, partial, folder, family, budget, {"prompt": prompt_id, "licences": licences})
-        if out.is_dir():
-            out.rmdir()
-        os.replace(partial, out)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
+            partial = Path(name) / out.name
+            manifest = _write(sets, partial, folder, family, budget, {"prompt": prompt_id, "licences": licences})
+            if out.is_dir():
+                out.rmdir()
+            os.replace(partial, out)
     except KeyboardInterrupt:
         raise Interrupted(f"{out}: stopped by hand, nothing is kept; the same command exports it") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return manifest
 
 

@@ -7,7 +7,7 @@ records were chosen.
 from __future__ import annotations
 
 import os
-import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,10 @@ def write_subset(
     beside `out` first, so that a run that is stopped leaves nothing. `DataError` as `refuse_out` says.
     """
     refuse_out(folder, out, settings)
-    partial = out.with_name(out.name + ".partial")  # beside `out`, so that relative paths hold in both
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own beside `out`: relative paths hold in both, and nobody's folder is in the way.
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
+        partial = Path(name)
         _carry_over(folder, partial, records)
         add(partial)
         manifest = _seal(folder, partial, settings, note)
@@ -52,8 +53,6 @@ def write_subset(
                 target = out / path.relative_to(partial)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(path, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     if (folder / CARD).is_file():
         write_card(out, manifest)
     return manifest

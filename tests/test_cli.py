@@ -120,6 +120,14 @@ def test_version() -> None:
     assert call("--version") == (0, f"{__version__}\n", "")
 
 
+def test_ctrl_c_has_a_sentence_where_a_verb_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_builders.stats.dataset_stats", stop)
+    assert call("data", "stats", "x") == (130, "", "crop-reasoning: stopped by hand; run the same command again\n")
+
+
 # --- what goes wrong
 
 

@@ -156,7 +156,7 @@ def test_the_same_command_gives_the_same_bytes(built: Path, tmp_path: Path) -> N
     )
     first.pop(Path("README.md")), second.pop(Path("README.md"))  # names its own folder
     assert first == second
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_copy_loads_with_datasets(built: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_stopped_copy_leaves_nothing_behind(built: Path, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         write_subset(built, tmp_path / "out", read_records(built), {}, {}, stop)
     assert not (tmp_path / "out").exists()
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_pair_of_no_known_record_is_refused_by_its_line(built: Path, tmp_path: Path) -> None:
@@ -239,3 +239,16 @@ def test_a_pair_of_no_known_record_is_refused_by_its_line(built: Path, tmp_path:
     (built / "pairs.jsonl").write_text("\n".join([*lines, json.dumps({**json.loads(lines[0]), "record_id": "who"})]))
     with pytest.raises(DataError, match=r"pairs\.jsonl, item 21: record 'who' is not in records\.jsonl"):
         write_subset(built, tmp_path / "out", read_records(built), {}, {})
+
+
+def test_a_folder_of_ones_own_beside_the_copy_is_left_alone(tmp_path: Path) -> None:
+    """An unfinished copy once lay in `<out>.partial`, and what was there already was removed."""
+    folder = tmp_path / "data"
+    build_dataset("toy", None, folder, {"train": 2, "val": 1, "test": 1})
+    mine = tmp_path / "copy.partial"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("precious")
+    write_subset(folder, tmp_path / "copy", read_records(folder), {"made_by": "a test"}, {})
+    assert (mine / "notes.txt").read_text() == "precious"
+    assert check_folder(tmp_path / "copy", deep=True).problems == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "copy.partial", "data"]

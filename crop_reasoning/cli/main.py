@@ -11,6 +11,8 @@ from crop_reasoning import __version__
 from crop_reasoning.cli import data, doctor, evaluate, quickstart, serve, train
 from crop_reasoning.errors import EXIT_ENVIRONMENT, CropReasoningError
 
+EXIT_INTERRUPTED = 130
+
 app = typer.Typer(
     help="Teach a vision-language model to crop photographs step by step, measure it, and serve it.",
     no_args_is_help=True,
@@ -46,8 +48,11 @@ def main() -> None:
     except CropReasoningError as problem:
         print(f"crop-reasoning: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)
-    except KeyboardInterrupt:  # before a verb was there to take it
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as end:  # typer turns Ctrl-C in a verb into a silent exit with 130
+        if isinstance(end, SystemExit) and end.code != EXIT_INTERRUPTED:
+            raise
+        print("crop-reasoning: stopped by hand; run the same command again", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, for instance `head`
         sys.stderr.close()
         sys.exit(0)
