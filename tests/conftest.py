@@ -8,9 +8,24 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin make a shared machine ten times slower
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "deterministic", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("deterministic")
+
+
+@pytest.fixture(scope="session")
+def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small built data set of drawn scenes with its rationales; nobody may write into it."""
+    from data_builders import toy
+    from data_builders.rationales import write_rationales
+
+    folder = tmp_path_factory.mktemp("toy")
+    toy.build(None, folder, train=36, val=2, test=4, workers=1)
+    write_rationales(folder)
+    return folder
