@@ -6,15 +6,24 @@ larger and reduced. Boxes and points come in as [0,1]; this module must not know
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from crop_reasoning.errors import EnvironmentProblem
-from crop_reasoning.geometry import Box, to_xyxy_px
+from crop_reasoning.composition.strokes import (
+    Stroke,
+    Tag,
+    composed,
+    draw_strokes,
+    draw_tag,
+    font_of,
+    legend_strip,
+    rectangle,
+    ring,
+    supersampling,
+    tag_size,
+)
+from crop_reasoning.geometry import Box, Size, to_xyxy_px
 from crop_reasoning.reasoning.rationale import Element
 
 COLORS: dict[str, str] = {
@@ -26,23 +35,9 @@ COLORS: dict[str, str] = {
     "decision": "#4ade80",
 }
 """The kinds in drawing order, the first one lowest."""
-_HALO = (12, 12, 16, 150)
-_INK = "#101014"
-_SUPER = 3
-_SUPER_LIMIT = 3000  # px; a longer side is fine enough by itself, and nine times its pixels would not fit in memory
 _SHADE = (10, 10, 14, 128)
 _DASHED = ("thirds", "expert")
-Px = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stroke:
-    """A polyline in supersampled pixels; `weight` multiplies the line width, `label` stands at its first point."""
-
-    kind: str
-    points: tuple[Px, ...]
-    weight: float = 1.0
-    label: str = ""
+_INSET = 3  # px of the sheet between a box on the frame's border and the border, for its halo
 
 
 def overlay(
@@ -60,7 +55,7 @@ def overlay(
 
     Proposals are numbered from 1, elements named, expert crops dashed. `shade` darkens what the decision cuts away.
     """
-    scale = _SUPER if max(image.size) <= _SUPER_LIMIT else 1
+    scale = supersampling(image.size)
     wh = (image.width * scale, image.height * scale)
     width = max(2.0, min(image.size) / 130) * scale
     strokes = [_guide(wh, share, vertical) for share in (1 / 3, 2 / 3) for vertical in (True, False)] if thirds else []
@@ -77,100 +72,52 @@ def overlay(
         x1, y1, x2, y2 = to_xyxy_px(decision, wh)
         canvas.rectangle((x1, y1, x2 - 1, y2 - 1), fill=(0, 0, 0, 0))
     strokes.sort(key=lambda stroke: list(COLORS).index(stroke.kind))
-    for stroke in strokes:  # all halos lie under all colors
-        _draw_stroke(canvas, stroke, width * stroke.weight + 1.6 * scale, _HALO, width)
-    for stroke in strokes:
-        _draw_stroke(canvas, stroke, width * stroke.weight, COLORS[stroke.kind], width)
+    draw_strokes(canvas, strokes, width, 1.6 * scale)
     _draw_labels(canvas, strokes, wh, width)
-    small = layer.resize(image.size, Image.Resampling.BOX)
-    return Image.alpha_composite(image.convert("RGBA"), small).convert("RGB")
+    return composed(image, layer)
 
 
 def legend(kinds: Sequence[str], width: int = 640) -> Image.Image:
     """A strip of `width` px that names the given kinds of `COLORS` by their colors, in as many lines as needed."""
-    scale = _SUPER
-    font = _font(14 * scale)
-    row, swatch, gap = 26 * scale, 26 * scale, 10 * scale
-    places: list[tuple[str, float, int]] = []
-    x, line = float(gap), 0
-    for kind in kinds:
-        needed = swatch + gap + font.getlength(kind) + 2 * gap
-        if x + needed > width * scale and x > gap:
-            x, line = float(gap), line + 1
-        places.append((kind, x, line))
-        x += needed
-    strip = Image.new("RGB", (width * scale, (line + 1) * row), "#27272a")
-    canvas = ImageDraw.Draw(strip)
-    for kind, left, line in places:
-        middle = line * row + row // 2
-        stroke = _Stroke(kind, ((left, middle), (left + swatch, middle)))
-        _draw_stroke(canvas, stroke, 4.0 * scale, COLORS[kind], 4.0 * scale)
-        canvas.text((left + swatch + gap, middle), kind, fill="#f4f4f5", font=font, anchor="lm")
-    return strip.resize((width, strip.height // scale), Image.Resampling.BOX)
+    return legend_strip([_stroke(kind, ()) for kind in kinds], width)
 
 
-def _guide(wh: tuple[int, int], share: float, vertical: bool) -> _Stroke:
+def _stroke(kind: str, points: tuple[tuple[float, float], ...], weight: float = 1.0, label: str = "") -> Stroke:
+    return Stroke(kind, points, COLORS[kind], weight, label, dashed=kind in _DASHED)
+
+
+def _guide(wh: Size, share: float, vertical: bool) -> Stroke:
     w, h = wh
     points = ((w * share, 0.0), (w * share, float(h))) if vertical else ((0.0, h * share), (float(w), h * share))
-    return _Stroke("thirds", points, 0.6)
+    return _stroke("thirds", points, 0.6)
 
 
-def _rectangle(kind: str, box: Box, wh: tuple[int, int], width: float, label: str = "", weight: float = 1.0) -> _Stroke:
-    x1, y1, x2, y2 = to_xyxy_px(box, wh)
-    inset = width * weight / 2 + _SUPER  # so that an edge on the frame's border stays in sight with its halo
-    left, right = max(float(x1), inset), min(float(x2), wh[0] - inset)
-    top, bottom = max(float(y1), inset), min(float(y2), wh[1] - inset)
-    corners = ((left, top), (right, top), (right, bottom), (left, bottom), (left, top))
-    return _Stroke(kind, corners, weight, label)
+def _rectangle(kind: str, box: Box, wh: Size, width: float, label: str = "", weight: float = 1.0) -> Stroke:
+    return _stroke(kind, rectangle(box, wh, width * weight / 2 + _INSET), weight, label)
 
 
-def _element_strokes(element: Element, wh: tuple[int, int], width: float) -> list[_Stroke]:
+def _element_strokes(element: Element, wh: Size, width: float) -> list[Stroke]:
     w, h = wh
     if element.line:
         x1, y1, x2, y2 = element.line
-        return [_Stroke("element", ((x1 * w, y1 * h), (x2 * w, y2 * h)), label=element.name)]
+        return [_stroke("element", ((x1 * w, y1 * h), (x2 * w, y2 * h)), label=element.name)]
     if element.box:
         return [_rectangle("element", element.box, wh, width, element.name)]
     if element.point:
         x, y = element.point[0] * w, element.point[1] * h
-        angles = [2 * math.pi * step / 48 for step in range(49)]
-        ring = tuple((x + 3.2 * width * math.cos(a), y + 3.2 * width * math.sin(a)) for a in angles)
-        return [_Stroke("element", ring, label=element.name), _Stroke("element", ((x, y), (x, y)), 2.0)]
+        circle = _stroke("element", ring((x, y), 3.2 * width), label=element.name)
+        return [circle, _stroke("element", ((x, y), (x, y)), 2.0)]
     return []
 
 
-def _draw_stroke(
-    canvas: ImageDraw.ImageDraw, stroke: _Stroke, width: float, fill: str | tuple[int, ...], dash: float
-) -> None:
-    for start, end in _segments(stroke, 4 * dash):
-        canvas.line((start, end), fill=fill, width=round(width))
-        for x, y in (start, end):  # round caps close the corners
-            r = width / 2
-            canvas.ellipse((x - r, y - r, x + r, y + r), fill=fill)
-
-
-def _segments(stroke: _Stroke, dash: float) -> list[tuple[Px, Px]]:
-    pairs = list(pairwise(stroke.points))
-    if stroke.kind not in _DASHED:
-        return pairs
-    pieces = []
-    for (x1, y1), (x2, y2) in pairs:
-        count = max(1, round(math.hypot(x2 - x1, y2 - y1) / (2 * dash)))
-        for step in range(count):  # a dash in the middle of each of `count` equal parts, so both ends look alike
-            a, b = (step + 0.25) / count, (step + 0.75) / count
-            pieces.append(((x1 + a * (x2 - x1), y1 + a * (y2 - y1)), (x1 + b * (x2 - x1), y1 + b * (y2 - y1))))
-    return pieces
-
-
-def _draw_labels(canvas: ImageDraw.ImageDraw, strokes: Sequence[_Stroke], wh: tuple[int, int], width: float) -> None:
+def _draw_labels(canvas: ImageDraw.ImageDraw, strokes: Sequence[Stroke], wh: Size, width: float) -> None:
     """Tags at the first point of each labeled stroke: words above it, numbers inside; moved down where one stands."""
-    font = _font(max(11 * _SUPER, min(wh) / 17))
-    pad = font.size * 0.32
+    font = font_of(max(33, min(wh) / 17))
     placed: list[tuple[float, float, float, float]] = []
     for stroke in strokes:
         if not stroke.label:
             continue
-        w, h = font.getlength(stroke.label) + 2 * pad, font.size + pad
+        w, h = tag_size(stroke.label, font)
         x = min(max(stroke.points[0][0] + width / 2, 0.0), wh[0] - w)
         inside = stroke.points[0][1] + width / 2
         above = inside - width - h
@@ -181,14 +128,4 @@ def _draw_labels(canvas: ImageDraw.ImageDraw, strokes: Sequence[_Stroke], wh: tu
         ):
             y += h
         placed.append((x, y, x + w, y + h))
-        canvas.rounded_rectangle(
-            (x, y, x + w, y + h), radius=pad, fill=COLORS[stroke.kind], outline=_HALO, width=_SUPER
-        )
-        canvas.text((x + w / 2, y + h / 2), stroke.label, fill=_INK, font=font, anchor="mm")
-
-
-def _font(size: float) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise EnvironmentProblem("Pillow was built without FreeType, expected its official wheel; reinstall pillow")
-    return font
+        draw_tag(canvas, Tag(placed[-1], stroke), font, 3)

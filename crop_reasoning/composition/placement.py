@@ -115,6 +115,19 @@ def placement(subject: Box) -> Placement | None:
     return best if best.strength > 0 else None
 
 
+def golden_lines(point: tuple[float, float]) -> tuple[float | None, float | None]:
+    """The golden-ratio lines (upright one, level one) that a subject's center stands on, by `placement`'s measure.
+
+    >>> golden_lines((0.6, 0.9))
+    (0.618, None)
+    """
+    x, y = (
+        (GOLDEN if value < 0.5 else 1 - GOLDEN) if _fit(_folded(value), GOLDEN, 0.049, 0.1) >= 0.5 else None
+        for value in point
+    )
+    return x, y
+
+
 def _folded(value: float) -> float:
     return min(value, 1 - value)
 
