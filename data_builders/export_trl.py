@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import DataError, Interrupted
-from crop_reasoning.images import VisionBudget, load_upright, resize_to_plan, sha256_of
+from crop_reasoning.images import VisionBudget, load_upright, sha256_of
 from crop_reasoning.log import progress
 from crop_reasoning.models.families import Family
 from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
+from crop_reasoning.reasoning.pictures import pictures
+from crop_reasoning.reasoning.prompts import count_images
 from crop_reasoning.reasoning.store import PAIR_RATIONALES
 from crop_reasoning.records import SPLITS, write_jsonl
 from crop_reasoning.training.samples import Sample, check_images, samples_of
@@ -89,7 +91,8 @@ def _write(
         pool.shutdown(cancel_futures=True)
     for one, target in jobs:
         if written[one.image] != target:
-            _link(written[one.image], target)
+            for name in _pictures_of(one, target.name):
+                _link(written[one.image].with_name(name), target.with_name(name))
     manifest = {
         "format": "trl",
         "family": family.model_type,
@@ -113,16 +116,23 @@ def _names(samples: Sequence[Sample]) -> dict[Path, str]:
 
 def _row(one: Sample, method: str, name: str) -> dict[str, Any]:
     """A line of `metadata.jsonl`; `datasets` reads `images_file_names` as the column `images`."""
-    columns = dpo_sample(one.prompt, *one.answers) if method == "dpo" else sft_sample(one.prompt, *one.answers)
-    return {"id": one.id, "images_file_names": [name], **columns}
+    columns = dpo_sample(one.messages, *one.answers) if method == "dpo" else sft_sample(one.messages, *one.answers)
+    return {"id": one.id, "images_file_names": _pictures_of(one, name), **columns}
+
+
+def _pictures_of(one: Sample, name: str) -> list[str]:
+    """The file names of a sample's pictures: its photo and, where the prompt shows one, the copy with guides."""
+    return [name, name.removesuffix(".png") + "-guides.png"][: count_images(one.prompt_id)]
 
 
 def _write_photo(one: Sample, target: Path) -> None:
-    """The photo as the model sees it, without loss: a processor of the same budget finds nothing left to resize."""
+    """The pictures as the model sees them, without loss: a processor of the same budget finds nothing to resize."""
     image = load_upright(one.image)
     if image.size != one.plan.original_wh:
         raise DataError(f"{one.image}: is {image.size} px, the record says {one.plan.original_wh}; build the data anew")
-    resize_to_plan(image, one.plan).save(target, compress_level=1)
+    names = _pictures_of(one, target.name)
+    for name, picture in zip(names, pictures(image, one.plan, one.prompt_id), strict=True):
+        picture.save(target.with_name(name), compress_level=1)
 
 
 def _link(source: Path, target: Path) -> None:

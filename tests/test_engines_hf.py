@@ -43,10 +43,10 @@ def a_request(engine: HFEngine, index: int, prefix: str = "", turns: int = 1) ->
     wh = SIZES[index % len(SIZES)]
     noise = np.random.default_rng(index).integers(0, 255, (wh[1], wh[0], 3), dtype=np.uint8)
     image = resize_to_plan(Image.fromarray(noise), plan_image(wh, engine.budget))
-    messages = [user("Crop this photo." + " please" * index, image=True)]
+    messages = [user("Crop this photo." + " please" * index, images=1)]
     for _ in range(turns - 1):
         messages += [assistant(GOLDEN_TEXT), user("tighter")]
-    return Request(str(index), image, messages, prefix)
+    return Request(str(index), (image,), messages, prefix)
 
 
 def speaking(engine: HFEngine, words: str):

@@ -19,8 +19,8 @@ from crop_reasoning.engines.hf import HFEngine
 from crop_reasoning.images import load_upright, plan_image, resize_to_plan
 from crop_reasoning.models.adapters import merge
 from crop_reasoning.models.loading import load_model, resolve
-from crop_reasoning.reasoning.chat import user
-from crop_reasoning.reasoning.prompts import BRIEF, prompt_for
+from crop_reasoning.reasoning.dialogs import ask_for, messages
+from crop_reasoning.reasoning.prompts import BRIEF
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, render, render_box
 from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import read_records
@@ -73,8 +73,8 @@ def requests_of(journey: Journey, engine: HFEngine) -> list[Request]:
     for record in read_records(journey.data):
         image = load_upright(journey.data / record.image.path)
         plan = plan_image(image.size, engine.budget)
-        text = prompt_for(record, engine.prompt_id, engine.family.codec, plan)
-        requests.append(Request(record.id, resize_to_plan(image, plan), [user(text, image=True)]))
+        asked = messages((), ask_for(record), engine.prompt_id, engine.family.codec, plan)
+        requests.append(Request(record.id, (resize_to_plan(image, plan),), asked))
     return requests
 
 
@@ -144,7 +144,7 @@ def test_sft_makes_its_boxes_likelier_and_dpo_widens_the_margin_it_trains_on(jou
         engine = journey.engines[stage]
         requests, boxes = [], []
         for (pair, *rationales), request in zip(pairs, requests_of(journey, engine), strict=True):
-            codec, plan = engine.family.codec, plan_image(request.image.size, engine.budget)
+            codec, plan = engine.family.codec, plan_image(request.images[0].size, engine.budget)
             texts = [render(rationale, codec, plan) for rationale in rationales]
             start = texts[0].index(DECISION_OPENING) + len(DECISION_OPENING)
             assert texts[0][:start] == texts[1][:start]

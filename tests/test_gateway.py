@@ -258,7 +258,7 @@ def test_a_served_model_is_an_engine_like_any_other(family: str, prompt_id: str)
             here.prompt_tokens,
             here.tokens,
         )
-        request = Request("a", Image.new("RGB", (64, 64)), [{"role": "user", "content": [{"type": "image"}]}])
+        request = Request("a", (Image.new("RGB", (64, 64)),), [{"role": "user", "content": [{"type": "image"}]}])
         *pieces, made = remote.stream(request)
         assert isinstance(made, Generation)
         assert "".join(map(str, pieces)) == made.text == remote.generate([request] * 3)[2].text
@@ -274,7 +274,7 @@ def test_an_endpoint_that_fails_gets_a_sentence() -> None:
             OpenAIEngine(url, "other")
         engine = OpenAIEngine(url, "fake")
         wordy = Request(
-            "a", Image.new("RGB", (64, 64)), [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
+            "a", (Image.new("RGB", (64, 64)),), [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
         )
         with pytest.raises(CropReasoningError, match=re.escape(f"{url}: answered 400: no photo")):
             engine.generate([wordy])

@@ -11,7 +11,7 @@ from PIL import Image
 from crop_reasoning.errors import DataError
 from crop_reasoning.images import ImagePlan, plan_image, resize_to_plan
 from crop_reasoning.models.families import FAMILIES
-from crop_reasoning.reasoning.chat import sft_sample
+from crop_reasoning.reasoning.chat import sft_sample, user
 from crop_reasoning.reasoning.lengths import Audit, audit
 from crop_reasoning.reasoning.prompts import BRIEF, FULL, user_text
 from crop_reasoning.training.samples import Sample, encode
@@ -30,7 +30,7 @@ def image_of(wh: tuple[int, int]) -> Image.Image:
 
 def length(processor, plan: ImagePlan, prompt: str, *answers: str) -> int:
     """Tokens of a training sample as preflight counts them."""
-    [encoded] = encode([Sample("a", Path("a.png"), "", plan, prompt, answers)], processor)
+    [encoded] = encode([Sample("a", Path("a.png"), "", plan, BRIEF, [user(prompt, images=1)], answers)], processor)
     return encoded.tokens
 
 
@@ -38,7 +38,7 @@ def real_lengths(processor, image: Image.Image, prompt: str, answer: str) -> tup
     """Tokens of the whole conversation in one go, and of the row that TRL's SFT collator makes."""
     from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-    sample = sft_sample(prompt, answer)
+    sample = sft_sample([user(prompt, images=1)], answer)
     text = processor.apply_chat_template(sample["prompt"] + sample["completion"], tokenize=False)
     at_once = processor(images=[[image]], text=[text], add_special_tokens=False)["input_ids"]
     collator = DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)

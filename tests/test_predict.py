@@ -39,7 +39,7 @@ def test_the_engine_sees_planned_pixels_and_its_own_prompt(data: Path, tmp_path:
     predict(engine, data, "test", tmp_path / "p.jsonl")
     for request in engine.seen:
         plan = plan_image(engine.records[request.id].image.wh, engine.budget)
-        assert request.image.size == plan.seen_wh
+        assert [picture.size for picture in request.images] == [plan.seen_wh]
         assert request.messages[0]["content"] == [{"type": "image"}, {"type": "text", "text": "Crop this photo."}]
 
 

@@ -12,7 +12,8 @@ from crop_reasoning.geometry import WHOLE, Box
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.models.families import FAMILIES
 from crop_reasoning.reasoning.chat import assistant, dpo_sample, sft_sample, user
-from crop_reasoning.reasoning.prompts import BRIEF, FULL, PROMPT_IDS, user_text
+from crop_reasoning.reasoning.dialogs import Ask, messages
+from crop_reasoning.reasoning.prompts import BRIEF, FULL, PROMPT_IDS, count_images, user_text
 from crop_reasoning.reasoning.rationale import Decision, Rationale, render
 from tests import tiny
 
@@ -62,25 +63,26 @@ def test_an_unknown_prompt_is_refused_with_the_known_ones():
 
 @families
 @pytest.mark.parametrize("prompt_id", PROMPT_IDS)
-def test_every_prompt_takes_one_image_and_ends_where_the_answer_begins(family, prompt_id):
+def test_every_prompt_takes_its_images_and_ends_where_the_answer_begins(family, prompt_id):
     processor = tiny.build_processor(family)
-    sample = sft_sample(user_text(prompt_id, family.codec, PLAN), "<analysis>")
+    sample = sft_sample(messages((), Ask(), prompt_id, family.codec, PLAN), "<analysis>")
     prompt = processor.apply_chat_template(sample["prompt"], tokenize=False, add_generation_prompt=True)
     whole = processor.apply_chat_template(sample["prompt"] + sample["completion"], tokenize=False)
-    assert prompt.count("<|image_pad|>") == 1
+    assert prompt.count("<|image_pad|>") == count_images(prompt_id)
     assert prompt.endswith("<|im_start|>assistant\n")
     assert whole == prompt + "<analysis><|im_end|>\n"
 
 
 def test_samples_have_the_columns_and_blocks_that_trl_takes():
     image = {"type": "image"}
-    assert sft_sample("p", "a") == {
+    asked = [user("p", images=1)]
+    assert sft_sample(asked, "a") == {
         "prompt": [{"role": "user", "content": [image, {"type": "text", "text": "p"}]}],
         "completion": [{"role": "assistant", "content": [{"type": "text", "text": "a"}]}],
     }
-    pair = dpo_sample("p", "good", "bad")
+    pair = dpo_sample(asked, "good", "bad")
     assert list(pair) == ["prompt", "chosen", "rejected"]
-    assert pair["prompt"] == sft_sample("p", "a")["prompt"]
+    assert pair["prompt"] == asked
     assert pair["chosen"] == [assistant("good")]
     assert pair["rejected"] == [assistant("bad")]
     assert user("tighter")["content"] == [{"type": "text", "text": "tighter"}]

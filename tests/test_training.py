@@ -20,7 +20,6 @@ from crop_reasoning.engines.base import Request
 from crop_reasoning.engines.hf import HFEngine
 from crop_reasoning.errors import CropReasoningError, DataError, Interrupted, RecipeError
 from crop_reasoning.images import load_upright, resize_to_plan
-from crop_reasoning.reasoning.chat import user
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.recipe import Recipe, as_yaml
 from crop_reasoning.training.run import train
@@ -133,7 +132,7 @@ def test_the_trainers_log_probabilities_are_the_engines(place, tuned, tmp_path, 
     requests, answers = [], []
     for row in rows:
         image = resize_to_plan(load_upright(row.sample.image), row.sample.plan)
-        requests.append(Request(row.sample.id, image, [user(row.sample.prompt, image=True)]))
+        requests.append(Request(row.sample.id, (image,), row.sample.messages))
         answers.append([engine.processor.tokenizer.decode(ids) for ids in row.answer_ids])
     scores = engine.score_continuations(requests, answers)
     assert first["logps/chosen"] == pytest.approx(sum(chosen for chosen, _ in scores) / 2, abs=1e-2)

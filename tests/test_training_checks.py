@@ -57,7 +57,7 @@ def test_batches_equal_those_of_trl_with_the_stock_processor(place, family, meth
     ours = collator(processor, method)([dataset[index] for index in range(3)])
     photos = [resize_to_plan(load_upright(sample.image), sample.plan) for sample in read[:3]]
     build = dpo_sample if method == "dpo" else sft_sample
-    items = [{"images": [p], **build(s.prompt, *s.answers)} for p, s in zip(photos, read, strict=False)]
+    items = [{"images": [p], **build(s.messages, *s.answers)} for p, s in zip(photos, read, strict=False)]
     if method == "dpo":
         theirs = DataCollatorForVisionPreference(processor)(items)
     else:
@@ -103,7 +103,7 @@ def test_a_kept_photo_does_not_outgrow_its_room(place):
     read = samples.read_samples(wanted, FAMILIES["qwen3_vl"], tiny.budget(FAMILIES["qwen3_vl"]))
     photos = Photos(kept_bytes=40_000)
     for sample in read:
-        assert photos.load(sample).shape[:2] == sample.plan.seen_wh[::-1]
+        assert photos.load(sample).shape == (1, *sample.plan.seen_wh[::-1], 3)
     assert 0 < sum(kept.nbytes for kept in photos._kept.values()) <= 40_000
 
 

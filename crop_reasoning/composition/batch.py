@@ -55,6 +55,21 @@ def analyse_all(paths: Sequence[Path | str], workers: int = 1, cache: Path | str
     return dataclasses.replace(batch, cached=cached)
 
 
+def cache_folder() -> Path:
+    """Where analyses of photos are kept for the programs that need them again: the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crop-reasoning" / "analyses"
+
+
+def known_analysis(path: Path) -> Analysis:
+    """The analysis of one photo, from the user's cache or made and kept there; `DataError` if it is unreadable."""
+    folder = cache_folder() / version()
+    folder.mkdir(parents=True, exist_ok=True)
+    _, answer, _ = _answer(path, folder)
+    if isinstance(answer, str):
+        raise DataError(answer)
+    return from_json(answer)
+
+
 def version() -> str:
     """A folder name for this version of the detectors, with the networks that are installed here."""
     return hashlib.sha256(f"{VERSION}, {detectors()}".encode()).hexdigest()[:16]

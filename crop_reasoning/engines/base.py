@@ -1,7 +1,7 @@
 """The one contract between us and whatever generates text.
 
-An engine gets pixels that are already upright and resized to the plan, and messages with an image placeholder; it gives
-back text. Coordinates, prompts and parsing are not its business.
+An engine gets pictures that are already upright and resized to the plan, and messages with a placeholder for each; it
+gives back text. Coordinates, prompts and parsing are not its business.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ GUIDED, FREE, REMOTE = "coordinate lists guided", "free", "as the endpoint does"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One conversation about one photo. `prefix` is the beginning of the answer that the engine must continue."""
+    """One conversation about one photo: `images` holds it and, if the prompt shows one, its copy with guides, of the
+    same size. `prefix` is the beginning of the answer that the engine must continue."""
 
     id: str
-    image: Image.Image
+    images: tuple[Image.Image, ...]
     messages: list[Message]
     prefix: str = ""
 

@@ -52,18 +52,18 @@ class FakeEngine:
             proposals=tuple(Proposal(box, ("rule of thirds",), f"keeps {box.area:.0%} of the photo") for box in boxes),
             decision=Decision(crop, "the subject keeps its room"),
         )
-        return render(rationale, self.family.codec, plan_image(request.image.size, self.budget))
+        return render(rationale, self.family.codec, plan_image(request.images[0].size, self.budget))
 
     def _generation(self, request: Request, max_new_tokens: int) -> Generation:
         tokens = _tokens(self.text_for(request))
         cut = len(tokens) > max_new_tokens
         words = sum(len(_tokens(part.get("text", ""))) for turn in request.messages for part in turn["content"])
-        plan = plan_image(request.image.size, self.budget)
+        plan = plan_image(request.images[0].size, self.budget)
         text = request.prefix + "".join(tokens[:max_new_tokens])
         return Generation(
             text=text,
             finish_reason="length" if cut else "stop",
-            prompt_tokens=plan.visual_tokens + words,
+            prompt_tokens=plan.visual_tokens * len(request.images) + words,
             tokens=min(len(tokens), max_new_tokens),
             seconds=0.0,
         )

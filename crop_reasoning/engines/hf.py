@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from crop_reasoning.engines.base import GUIDED, MAX_NEW_TOKENS, Generation, Request
-from crop_reasoning.models.loading import load_model, resolve
+from crop_reasoning.models.loading import load_model, resolve, tell_other_guides
 from crop_reasoning.models.packages import LOADING, require_packages
 from crop_reasoning.models.processors import vision_budget
-from crop_reasoning.reasoning.prompts import FULL
+from crop_reasoning.reasoning.prompts import FULL, shows_guides
 
 
 class HFEngine:
@@ -37,6 +37,8 @@ class HFEngine:
         self.name = source
         self.budget = vision_budget(self.processor, self.family)
         self.prompt_id = prompt_id or found.prompt_id or FULL
+        if shows_guides(self.prompt_id):
+            tell_other_guides(source)
         self.decoding = GUIDED
         self.spelling = Spelling(self.processor.tokenizer, self.model.get_output_embeddings().weight.shape[0])
 
@@ -46,7 +48,7 @@ class HFEngine:
         for request in requests:
             text = self.processor.apply_chat_template(request.messages, add_generation_prompt=True, tokenize=False)
             texts.append(text + request.prefix)
-        images = [[request.image] for request in requests]
+        images = [list(request.images) for request in requests]
         batch = self.processor(text=texts, images=images, return_tensors="pt", padding=True, padding_side="left")
         return batch.to(self.model.device)
 

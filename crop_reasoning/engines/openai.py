@@ -22,7 +22,7 @@ from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, ModelE
 from crop_reasoning.images import VisionBudget
 from crop_reasoning.models.families import Family, family_named
 from crop_reasoning.models.packages import LOADING, require_packages
-from crop_reasoning.reasoning.prompts import FULL
+from crop_reasoning.reasoning.prompts import FULL, without_guides
 from crop_reasoning.reasoning.rationale import DECISION_OPENING
 
 CONCURRENCY = 8
@@ -82,7 +82,8 @@ class OpenAIEngine:
         yield _generation(request.prefix + _answer_text(reasoning, content), finish_reason, usage, start)
 
     def _send(self, request: Request, max_new_tokens: int, temperature: float, **options: Any) -> Any:
-        messages = [_message(message, request.image) for message in request.messages]
+        pictures = iter(request.images)
+        messages = [_message(message, pictures) for message in request.messages]
         if request.prefix:  # vLLM's and SGLang's way to continue an answer; other servers refuse the fields
             messages.append({"role": "assistant", "content": request.prefix})
             options["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
@@ -95,12 +96,13 @@ class OpenAIEngine:
 def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tuple[Family, VisionBudget, str]:
     """What an endpoint's model reads: its family (and so its integers), pixel budget and prompt id.
 
-    A crop-reasoning server says it; vLLM and SGLang name the folder or hub id they loaded, whose config says it.
+    A crop-reasoning server says it, and draws guides itself; vLLM and SGLang name the folder or hub id they loaded,
+    whose config says it.
     """
     told = served[name].get("crop_reasoning")
     if told:
         budget = VisionBudget(**told["budget"])
-        return family_named(budget.family, where=f"{base_url}: {name}"), budget, told["prompt_id"]
+        return family_named(budget.family, where=f"{base_url}: {name}"), budget, without_guides(told["prompt_id"])
     require_packages(LOADING, "reading the config of an endpoint's model")
     from crop_reasoning.models.loading import family_for, processor_source, resolve
     from crop_reasoning.models.processors import load_processor, vision_budget
@@ -147,11 +149,14 @@ def _reason(problem: Any) -> str:
     return str(body.get("message", body)) if isinstance(body, dict) else problem.message
 
 
-def _message(message: dict[str, Any], image: Image.Image) -> dict[str, Any]:
+def _message(message: dict[str, Any], pictures: Iterator[Image.Image]) -> dict[str, Any]:
     if all(block["type"] == "text" for block in message["content"]):
         return {"role": message["role"], "content": "".join(block["text"] for block in message["content"])}
-    picture = {"type": "image_url", "image_url": {"url": data_url(image)}}
-    return {"role": message["role"], "content": [picture if b["type"] == "image" else b for b in message["content"]]}
+    blocks = [
+        {"type": "image_url", "image_url": {"url": data_url(next(pictures))}} if block["type"] == "image" else block
+        for block in message["content"]
+    ]
+    return {"role": message["role"], "content": blocks}
 
 
 def data_url(image: Image.Image) -> str:

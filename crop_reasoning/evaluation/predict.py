@@ -16,10 +16,10 @@ from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.evaluation import predictions as files
 from crop_reasoning.evaluation.predictions import Header, Prediction
 from crop_reasoning.geometry import Box
-from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan, sha256_of
+from crop_reasoning.images import load_upright, plan_image, sha256_of
 from crop_reasoning.log import progress, say
-from crop_reasoning.reasoning.chat import user
-from crop_reasoning.reasoning.prompts import prompt_for
+from crop_reasoning.reasoning.dialogs import ask_for, messages
+from crop_reasoning.reasoning.pictures import pictures
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.records import CropRecord
 
@@ -93,13 +93,14 @@ def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
 
     `DataError` if the photo cannot be read, has an aspect no model of the line takes, or is not the recorded one.
     """
-    image, plan = seen_image(record, folder, engine)
-    text = prompt_for(record, engine.prompt_id, engine.family.codec, plan)
-    return Request(id=record.id, image=image, messages=[user(text, image=True)])
+    image = checked_photo(record, folder)
+    plan = plan_image(image.size, engine.budget)
+    asked = messages((), ask_for(record), engine.prompt_id, engine.family.codec, plan)
+    return Request(record.id, pictures(image, plan, engine.prompt_id), asked)
 
 
-def seen_image(record: CropRecord, folder: Path, engine: Engine) -> tuple[Image.Image, ImagePlan]:
-    """A record's photo as the engine sees it, with its plan; errors as in `request_for`."""
+def checked_photo(record: CropRecord, folder: Path) -> Image.Image:
+    """A record's upright photo; `DataError` if it cannot be read or is not the recorded one."""
     path = folder / record.image.path
     image = load_upright(path)
     if image.size != record.image.wh:
@@ -112,8 +113,7 @@ def seen_image(record: CropRecord, folder: Path, engine: Engine) -> tuple[Image.
             f"{path}: has sha256 {found[:12]}…, the record says {record.image.sha256[:12]}…; "
             "the file was changed, build the data set anew"
         )
-    plan = plan_image(image.size, engine.budget)
-    return resize_to_plan(image, plan), plan
+    return image
 
 
 def _answer(

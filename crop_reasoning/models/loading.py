@@ -9,10 +9,11 @@ from typing import Any
 
 from crop_reasoning.errors import ModelError
 from crop_reasoning.images import sha256_of
-from crop_reasoning.log import quiet_libraries
+from crop_reasoning.log import quiet_libraries, say
 from crop_reasoning.models.adapters import attach, base_of, is_adapter
 from crop_reasoning.models.families import Family, family_named, family_of
 from crop_reasoning.models.processors import load_processor
+from crop_reasoning.reasoning.pictures import drawn_by
 
 MOST_HASHED_BYTES = 200e6
 """A base of larger weights is not compared with what its adapter was trained on: that would take seconds a load."""
@@ -61,6 +62,22 @@ def _prompt_of(run: Path) -> str | None:
         return recipe.get("prompt")
     except (OSError, ValueError, yaml.YAMLError, AttributeError) as problem:
         raise ModelError(f"{run / 'recipe.yaml'}: is no recipe ({problem}); was the copy cut short?") from None
+
+
+def tell_other_guides(run: str | Path) -> None:
+    """Say so if a run was trained on guides that were drawn by other measures or networks than those here."""
+    path = Path(run) / "environment.json"
+    if not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text(encoding="utf-8")).get("guides")
+    except (OSError, ValueError, AttributeError):
+        return  # the run is whole without it
+    if before and before != (here := drawn_by()):
+        say(
+            f"{run}: was trained on guides drawn by {before}, here they are drawn by {here}; expect worse crops "
+            '(the networks are in the extra "subjects")'
+        )
 
 
 def _beside(base: str, folder: Path) -> str:

@@ -1,7 +1,7 @@
 """Chat samples: the messages that training, evaluation and serving all send, in TRL's conversational form.
 
-The image stands in the `images` column and as a bare placeholder in the first user turn; no image data goes into the
-blocks (Arrow would fill the missing key and the placeholder count would no longer match).
+Images stand in the `images` column and as bare placeholders in the first user turn; no image data goes into the blocks
+(Arrow would fill the missing key and the placeholder count would no longer match).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ Message = dict[str, Any]
 _CONTROL = re.compile(r"<\|\w+\|>")
 
 
-def user(text: str, *, image: bool = False) -> Message:
-    """A user turn, with the photo's placeholder in front of the words if `image`."""
-    blocks: list[dict[str, str]] = [{"type": "image"}] if image else []
-    return {"role": "user", "content": [*blocks, _words(text)]}
+def user(text: str, *, images: int = 0) -> Message:
+    """A user turn, with the placeholders of so many images in front of the words."""
+    return {"role": "user", "content": [*({"type": "image"} for _ in range(images)), _words(text)]}
 
 
 def assistant(text: str) -> Message:
@@ -33,11 +32,11 @@ def _words(text: str) -> dict[str, str]:
     return {"type": "text", "text": text}
 
 
-def sft_sample(prompt: str, answer: str) -> dict[str, list[Message]]:
+def sft_sample(prompt: list[Message], answer: str) -> dict[str, list[Message]]:
     """The columns of one SFT sample beside `images`: the loss falls on the completion only."""
-    return {"prompt": [user(prompt, image=True)], "completion": [assistant(answer)]}
+    return {"prompt": prompt, "completion": [assistant(answer)]}
 
 
-def dpo_sample(prompt: str, chosen: str, rejected: str) -> dict[str, list[Message]]:
+def dpo_sample(prompt: list[Message], chosen: str, rejected: str) -> dict[str, list[Message]]:
     """The columns of one preference sample beside `images`."""
-    return {"prompt": [user(prompt, image=True)], "chosen": [assistant(chosen)], "rejected": [assistant(rejected)]}
+    return {"prompt": prompt, "chosen": [assistant(chosen)], "rejected": [assistant(rejected)]}

@@ -1,4 +1,4 @@
-"""Rationales on disk, beside the records they belong to: `rationales.jsonl` and `pair_rationales.jsonl`.
+"""Rationales on disk, beside the records they belong to: `rationales.jsonl`, `pair_rationales.jsonl`, `dialogs.jsonl`.
 
 Geometry is stored as [0,1] floats, so the same file serves every model family; integers appear only when a sample is
 rendered for one of them.
@@ -12,11 +12,12 @@ from typing import Any
 
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
-from crop_reasoning.json_fields import as_box, as_element, as_list, as_object, as_text, as_words, naming
+from crop_reasoning.json_fields import as_box, as_element, as_list, as_object, as_sides, as_text, as_words, naming
+from crop_reasoning.reasoning.dialogs import Ask, Dialog, Exchange
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
 from crop_reasoning.records import Pair, pair_from_json, read_jsonl, read_records
 
-RATIONALES, PAIR_RATIONALES = "rationales.jsonl", "pair_rationales.jsonl"
+RATIONALES, PAIR_RATIONALES, DIALOGS = "rationales.jsonl", "pair_rationales.jsonl", "dialogs.jsonl"
 
 
 def rationale_from_json(value: dict[str, Any], where: str) -> Rationale:
@@ -76,3 +77,37 @@ def read_pair_rationales(folder: Path | str, split: str | None = None) -> list[t
                 rejected = rationale_from_json(value["rejected"], f"the rejected answer of record {pair.record_id}")
                 found.append((pair, chosen, rejected))
     return found
+
+
+def read_dialogs(folder: Path | str, split: str | None = None) -> list[Dialog]:
+    """The conversations about the records of one split or of all, in file order. `DataError` if the file is missing."""
+    path = Path(folder) / DIALOGS
+    members = {record.id for record in read_records(folder, split)}
+    found = []
+    for number, value in enumerate(read_jsonl(path), 1):
+        with naming(f"{path}, item {number}"):
+            record_id = as_text(value["record_id"], "record_id")
+            if record_id in members:
+                found.append(_dialog(record_id, value))
+    return found
+
+
+def _dialog(record_id: str, value: dict[str, Any]) -> Dialog:
+    where = f"record {record_id}"
+    history = tuple(_exchange(as_object(one, "exchange"), where) for one in as_list(value["history"], "history"))
+    answer = rationale_from_json(as_object(value["answer"], "answer"), where)
+    return Dialog(record_id, as_text(value["task"], "task"), history, _ask(value["ask"]), answer)
+
+
+def _exchange(value: dict[str, Any], where: str) -> Exchange:
+    answer = value["answer"]
+    return Exchange(_ask(value["ask"]), answer if isinstance(answer, str) else rationale_from_json(answer, where))
+
+
+def _ask(value: Any) -> Ask:
+    as_object(value, "ask", Ask.__dataclass_fields__)
+    return Ask(
+        words=as_words(value.get("words", ""), "words"),
+        aspect=None if value.get("aspect") is None else as_sides(value["aspect"], "aspect"),
+        subject=None if value.get("subject") is None else as_box(value["subject"]),
+    )

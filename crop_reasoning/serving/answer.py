@@ -13,10 +13,12 @@ from pathlib import Path
 from crop_reasoning.engines.base import MAX_NEW_TOKENS, Engine, Generation, Request
 from crop_reasoning.errors import CropReasoningError, DataError
 from crop_reasoning.geometry import WHOLE, Box, Size, fit_aspect
-from crop_reasoning.images import ImagePlan, load_upright, plan_image, resize_to_plan
-from crop_reasoning.reasoning.chat import Message, assistant, user
-from crop_reasoning.reasoning.prompts import user_text
-from crop_reasoning.reasoning.rationale import Decision, Parsed, ParseFailure, Rationale, parse, render
+from crop_reasoning.images import ImagePlan, load_upright, plan_image
+from crop_reasoning.reasoning.chat import Message
+from crop_reasoning.reasoning.dialogs import Ask, Exchange, messages
+from crop_reasoning.reasoning.pictures import pictures
+from crop_reasoning.reasoning.prompts import user_text, without_guides
+from crop_reasoning.reasoning.rationale import Decision, Parsed, ParseFailure, Rationale, parse
 from crop_reasoning.serving.guards import BoxPx, Provenance, guard
 from crop_reasoning.serving.wishes import MAX_WORDS, Aspect, Wishes, adds_something, aspect_after, read_wishes
 
@@ -143,7 +145,7 @@ def prepare(engine: Engine, source: Path | str | bytes, request: CropRequest) ->
         aspect,
         read_wishes(request.words),
         last.box if isinstance(last, Shown) else None,
-        Request(request.id, resize_to_plan(image, plan), _messages(engine, plan, request)),
+        Request(request.id, pictures(image, plan, engine.prompt_id), _messages(engine, plan, request)),
         request.max_new_tokens,
         request.temperature,
     )
@@ -177,26 +179,20 @@ def read(prepared: Prepared, made: Generation) -> CropAnswer:
 
 
 def _messages(engine: Engine, plan: ImagePlan, request: CropRequest) -> list[Message]:
+    codec, prompt_id = engine.family.codec, engine.prompt_id
     words = [turn.words for turn in request.history] + [request.words]
-    codec = engine.family.codec
-    own = words[0].removeprefix(user_text(engine.prompt_id, codec, plan)).strip()  # a client may ask in our own words
-    first = user_text(
-        engine.prompt_id,
-        codec,
-        plan,
-        aspect=aspect_after(words[:1], request.aspect),
-        instruction=own if adds_something(own) else "",
-    )
-    messages = [user(request.system) | {"role": "system"}] if request.system else []
-    messages.append(user(first, image=True))
-    for turn, following in zip(request.history, words[1:], strict=True):
-        text = turn.answer if isinstance(turn.answer, str) else _canonical(turn.answer, engine, plan)
-        messages += [assistant(text), user(following)]
-    return messages
+    own = words[0]
+    for known in (prompt_id, without_guides(prompt_id)):  # a client may ask in our own words
+        own = own.removeprefix(user_text(known, codec, plan)).strip()
+    first = Ask(own if adds_something(own) else "", aspect_after(words[:1], request.aspect))
+    asks = [first, *map(Ask, words[1:])]
+    history = [Exchange(ask, _told(turn.answer)) for ask, turn in zip(asks, request.history, strict=False)]
+    return messages(history, asks[-1], prompt_id, codec, plan, system=request.system)
 
 
-def _canonical(shown: Shown, engine: Engine, plan: ImagePlan) -> str:
-    # the model is told the crop that people saw, which a guard may have changed
-    rationale = shown.rationale or Rationale(None, (), (), Decision(shown.box, ""))
-    decided = replace(rationale, decision=replace(rationale.decision, box=shown.box))
-    return render(decided, engine.family.codec, plan)
+def _told(answered: Shown | str) -> Rationale | str:
+    """What the model is told of an earlier answer: the crop that people saw, which a guard may have changed."""
+    if isinstance(answered, str):
+        return answered
+    rationale = answered.rationale or Rationale(None, (), (), Decision(answered.box, ""))
+    return replace(rationale, decision=replace(rationale.decision, box=answered.box))

@@ -69,7 +69,7 @@ def collate(
     tasks = [base_task(name, photo.record, family.codec, plan, rng) for photo in photos]
     rows = []
     for task in tasks:
-        turn = user(task.words, image=task.photo)
+        turn = user(task.words, images=int(task.photo))
         prompt = processor.apply_chat_template([turn], add_generation_prompt=True, tokenize=False)
         prompt = prompt.replace(processor.image_token, processor.image_token * plan.visual_tokens)
         rows.append((tokenizer(prompt).input_ids, _answer_ids(task, tokenizer)))

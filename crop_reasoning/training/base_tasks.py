@@ -20,7 +20,7 @@ from crop_reasoning.composition.placement import served_elements
 from crop_reasoning.geometry import Box, place
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.reasoning.author import PROPOSALS, reason, why
-from crop_reasoning.reasoning.prompts import BRIEF, PROMPT_IDS, user_text
+from crop_reasoning.reasoning.prompts import BRIEF, PLAIN, user_text
 from crop_reasoning.reasoning.rationale import Decision, Proposal, Rationale, render, render_box
 from crop_reasoning.reasoning.store import element_from_json
 from crop_reasoning.records import CropRecord
@@ -118,7 +118,7 @@ def corpus(records: list[CropRecord]) -> Iterator[str]:
     """Text like that which will be written about these records, without its integers, for a tokenizer."""
     rng = np.random.default_rng(0)
     plan = ImagePlan((1000, 1000), (1000, 1000), 1, "qwen3_vl")
-    for prompt_id in PROMPT_IDS:
+    for prompt_id in PLAIN:
         yield user_text(prompt_id, thousandths, plan, aspect=(4, 5))
     for record in records:
         for known in (record, replace(record, subject=None)):

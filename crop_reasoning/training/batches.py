@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from crop_reasoning.composition.batch import known_analysis
 from crop_reasoning.errors import DataError
-from crop_reasoning.images import load_upright, resize_to_plan
+from crop_reasoning.images import load_upright
 from crop_reasoning.models.pixels import patchify
+from crop_reasoning.reasoning.pictures import pictures
+from crop_reasoning.reasoning.prompts import shows_guides
 from crop_reasoning.training.samples import Encoded, Sample
 
 KEPT_BYTES = 256 * 2**20
@@ -26,15 +29,16 @@ Item = dict[str, Any]
 
 
 class Photos:
-    """Upright photos at the size the model sees, uint8 (height, width, 3); the last used 256 MiB stay in memory."""
+    """The pictures of samples, uint8 (pictures, height, width, 3): each upright photo at the size the model sees, and
+    its copy with guides where the prompt shows one. The last used 256 MiB stay in memory."""
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: OrderedDict[tuple[str, tuple[int, int]], np.ndarray] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[int, int], str], np.ndarray] = OrderedDict()
         self._room = kept_bytes
 
     def load(self, sample: Sample) -> np.ndarray:
-        """The photo of a sample; `DataError` if it cannot be decoded or is not of the recorded size."""
-        key = (str(sample.image), sample.plan.seen_wh)
+        """The pictures of a sample; `DataError` if its photo cannot be decoded or is not of the recorded size."""
+        key = (str(sample.image), sample.plan.seen_wh, sample.prompt_id)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
@@ -43,7 +47,8 @@ class Photos:
             raise DataError(
                 f"{sample.image}: is {image.size} px, the record says {sample.plan.original_wh}; build the data anew"
             )
-        pixels = np.array(resize_to_plan(image, sample.plan))
+        analysis = known_analysis(sample.image) if shows_guides(sample.prompt_id) else None
+        pixels = np.stack([np.asarray(each) for each in pictures(image, sample.plan, sample.prompt_id, analysis)])
         self._kept[key] = pixels
         self._room -= pixels.nbytes
         while self._room < 0 and self._kept:
@@ -52,7 +57,7 @@ class Photos:
 
 
 class Samples:
-    """Encoded samples with the pixels of their photos, by index: items `{row, pixels}`."""
+    """Encoded samples with the pixels of their pictures, by index: items `{row, pixels}`."""
 
     def __init__(self, rows: Sequence[Encoded]) -> None:
         self._rows, self._photos = rows, Photos()
@@ -68,7 +73,7 @@ class Samples:
 def collator(processor: Any, method: str) -> Callable[[list[Item]], dict[str, torch.Tensor]]:
     """A function from items to model inputs, padded on the right, with `labels` (SFT) or `completion_mask` (DPO).
 
-    DPO batches hold all chosen sequences, then all rejected ones, each with its photo.
+    DPO batches hold all chosen sequences, then all rejected ones, each with its pictures.
     """
 
     def collate(items: list[Item]) -> dict[str, torch.Tensor]:
@@ -81,7 +86,7 @@ def collator(processor: Any, method: str) -> Callable[[list[Item]], dict[str, to
             batch["completion_mask"] = mask
         else:
             batch["labels"] = batch["input_ids"].masked_fill(mask == 0, IGNORED)
-        pixels, grid = _pixels([item["pixels"] for item in items], processor)
+        pixels, grid = _pixels([picture for item in items for picture in item["pixels"]], processor)
         batch["pixel_values"], batch["image_grid_thw"] = pixels.repeat(turns, 1), grid.repeat(turns, 1)
         return batch
 
@@ -107,9 +112,9 @@ def padded(sequences: list[tuple[list[int], list[int]]], processor: Any) -> dict
     }
 
 
-def _pixels(photos: list[np.ndarray], processor: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Patches of all photos in order; those of equal size are cut together."""
-    if all(photo.shape == photos[0].shape for photo in photos):
-        return patchify(np.stack(photos), processor.image_processor)
-    parts = [patchify(photo[None], processor.image_processor) for photo in photos]
+def _pixels(pictures: list[np.ndarray], processor: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Patches of all pictures in order; those of equal size are cut together."""
+    if all(picture.shape == pictures[0].shape for picture in pictures):
+        return patchify(np.stack(pictures), processor.image_processor)
+    parts = [patchify(picture[None], processor.image_processor) for picture in pictures]
     return torch.cat([pixels for pixels, _ in parts]), torch.cat([grid for _, grid in parts])

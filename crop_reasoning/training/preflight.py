@@ -7,13 +7,14 @@ A check that fails ends the run with its sentence.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crop_reasoning.errors import CropReasoningError, EnvironmentProblem, ModelError
+from crop_reasoning.errors import CropReasoningError, DataError, EnvironmentProblem, ModelError
 from crop_reasoning.geometry import to_xyxy_px
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.log import say
@@ -21,6 +22,8 @@ from crop_reasoning.models.families import Family
 from crop_reasoning.models.loading import family_for, processor_source, resolve
 from crop_reasoning.models.processors import load_processor, vision_budget
 from crop_reasoning.reasoning.lengths import audit
+from crop_reasoning.reasoning.pictures import drawn_by
+from crop_reasoning.reasoning.prompts import shows_guides
 from crop_reasoning.reasoning.rationale import render_box
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.recipe import Recipe
@@ -63,6 +66,8 @@ def prepare(recipe: Recipe, folder: Path, *, photos: bool = True) -> Prepared:
     read = samples.read_samples(recipe, family, vision_budget(processor, family))
     if photos:
         findings["photos"] = samples.check_images({sample.image: sample.sha256 for sample in read})
+        if shows_guides(recipe.prompt):
+            findings["guides"] = measure_photos([sample.image for sample in read])
     rows = samples.encode(read, processor)
     lengths = audit(((row.sample.id, row.tokens) for row in rows), recipe.data.max_tokens)
     lengths.require()
@@ -73,6 +78,20 @@ def prepare(recipe: Recipe, folder: Path, *, photos: bool = True) -> Prepared:
     hashes = run_folder.data_hashes(recipe, Path(base), Path(adapter) if adapter else None)
     findings["data"] = short_hashes(hashes)
     return Prepared(base, adapter, family, processor, rows, hashes, findings)
+
+
+def measure_photos(photos: list[Path]) -> str:
+    """Measure the composition of photos whose guides will be drawn, once for all runs; what was found.
+
+    `DataError` names those that cannot be measured.
+    """
+    from crop_reasoning.composition.batch import analyse_all, cache_folder
+
+    distinct = sorted(set(photos))
+    made = analyse_all(distinct, os.cpu_count() or 1, cache_folder())
+    if made.unreadable:
+        raise DataError(f"{len(made.unreadable)} photos cannot be measured: {'; '.join(made.unreadable.values())}")
+    return f"{len(distinct)} photos measured, {made.cached} of them before; drawn by {drawn_by()}"
 
 
 def packages() -> str:
@@ -259,17 +278,17 @@ def check_batch(rows: list[Encoded], processor: Any, family: Family, method: str
 def _compare_with_stock(rows: list[Encoded], items: list[Any], batch: dict[str, Any], processor: Any) -> None:
     """`ModelError` unless prompts, grids and pixels are what the model's own processor makes of the same samples."""
     texts = [samples.conversation(row.sample, processor)[0] for row in rows]
-    offset = 0
-    for index, (row, item, text) in enumerate(zip(rows, items, texts, strict=True)):
-        stock = processor(text=[text], images=[item["pixels"]], return_tensors="pt", add_special_tokens=False)
-        grid, ids = batch["image_grid_thw"][index], stock["input_ids"][0].tolist()
-        count = int(grid.prod())
-        pixels = batch["pixel_values"][offset : offset + count]
-        offset += count
-        if ids != row.prompt_ids or stock["image_grid_thw"][0].tolist() != grid.tolist():
+    patches = images = 0
+    for row, item, text in zip(rows, items, texts, strict=True):
+        stock = processor(text=[text], images=list(item["pixels"]), return_tensors="pt", add_special_tokens=False)
+        grid, ids = batch["image_grid_thw"][images : images + len(item["pixels"])], stock["input_ids"][0].tolist()
+        count = int(grid.prod(1).sum())
+        pixels = batch["pixel_values"][patches : patches + count]
+        patches, images = patches + count, images + len(grid)
+        if ids != row.prompt_ids or stock["image_grid_thw"].tolist() != grid.tolist():
             raise ModelError(
                 f"sample {row.sample.id}: planned {len(row.prompt_ids)} prompt tokens and grid {grid.tolist()}, the "
-                f"model's processor makes {len(ids)} and {stock['image_grid_thw'][0].tolist()}; its versions changed?"
+                f"model's processor makes {len(ids)} and {stock['image_grid_thw'].tolist()}; its versions changed?"
             )
         if float((stock["pixel_values"] - pixels).abs().max()) > 1e-3:
             raise ModelError(f"sample {row.sample.id}: its pixels differ from those of the model's own processor")
@@ -283,7 +302,7 @@ def write_samples(prepared: Prepared, folder: Path) -> None:
     name = re.sub(r"[^\w.-]", "_", sample.id)
     _draw(sample, prepared.family).save(target / f"{name}.png")
     opening, closings = samples.conversation(sample, prepared.processor)
-    parts = [f"=== given, not trained ({len(prepared.rows[0].prompt_ids)} tokens with the image)\n{opening}"]
+    parts = [f"=== given, not trained ({len(prepared.rows[0].prompt_ids)} tokens with the pictures)\n{opening}"]
     parts += [f"=== trained ({title})\n{text}" for title, text in zip(("answer", "rejected"), closings, strict=False)]
     (target / f"{name}.txt").write_text("\n".join(parts), encoding="utf-8")
 

@@ -24,7 +24,7 @@ NOT_TRAINING = ("eval", "launch")
 """Folders under `recipes/` that hold files of other kinds."""
 NOT_IN_BASE = (
     *("model.attention", "model.dtype", "model.quantize", "prompt", "data.max_tokens"),
-    *("optim.micro_batch_size", "optim.schedule", "report_to"),
+    *("data.dialogs", "optim.micro_batch_size", "optim.schedule", "report_to"),
 )
 """Keys that base training, whose loop is its own, does not read: they must have their defaults."""
 
@@ -51,12 +51,16 @@ class ModelOptions(_Section):
 
 
 class DataOptions(_Section):
-    """A built data set. A sample longer than `max_tokens` is refused by name, never cut."""
+    """A built data set. A sample longer than `max_tokens` is refused by name, never cut.
+
+    `dialogs` adds the conversations of `dialogs.jsonl` to SFT; `limit` then counts each of the two.
+    """
 
     folder: Text
     split: Literal["train", "val", "test"] = "train"
     limit: Count | None = None
     max_tokens: Count = 4096
+    dialogs: bool = False
 
 
 class LoraOptions(_Section):
@@ -110,7 +114,7 @@ class Recipe(_Section):
     method: Literal["base", "sft", "dpo"]
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # what numpy takes
     model: ModelOptions
-    prompt: Literal["crop-brief/1", "crop/1"] = "crop-brief/1"
+    prompt: Literal["crop-brief/1", "crop/1", "crop-brief/1+guides", "crop/1+guides"] = "crop-brief/1"
     data: DataOptions
     lora: LoraOptions | None = None
     optim: OptimOptions
@@ -184,6 +188,8 @@ def _sections(raw: Raw) -> Iterator[Problem]:
     for section in ("dpo", "base"):
         if raw.get(section) is not None and method in ("base", "sft", "dpo") and method != section:
             yield Problem((section,), f"only method {section} takes this section, the method is {method}; remove it")
+    if method == "dpo" and raw.get("data.dialogs") is True:
+        yield Problem(("data", "dialogs"), "only method sft is taught conversations, the method is dpo; remove it")
     adapter, lora = raw.get("model.adapter"), raw.get("lora")
     if method in ("sft", "dpo"):
         if adapter is not None and lora is not None:

@@ -26,7 +26,8 @@ import crop_reasoning
 from crop_reasoning.errors import DataError, EnvironmentProblem, RecipeError
 from crop_reasoning.images import sha256_of
 from crop_reasoning.log import say
-from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES
+from crop_reasoning.reasoning.pictures import drawn_by
+from crop_reasoning.reasoning.store import DIALOGS, PAIR_RATIONALES, RATIONALES
 from crop_reasoning.training.recipe import Recipe, as_yaml, differences, load_recipe
 
 LOCK, RECIPE, ENVIRONMENT, DATA = "run.lock", "recipe.yaml", "environment.json", "data.lock"
@@ -125,6 +126,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "packages": versions(),
+        "guides": drawn_by(),
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -140,7 +142,8 @@ def data_hashes(recipe: Recipe, base: Path | None = None, adapter: Path | None =
 
     The records name each photo's own sha256, so the photos are covered. Weights that are on the hub are not here.
     """
-    paths = [Path(recipe.data.folder) / name for name in ("records.jsonl", *READS[recipe.method])]
+    names = ("records.jsonl", *READS[recipe.method], *((DIALOGS,) if recipe.data.dialogs else ()))
+    paths = [Path(recipe.data.folder) / name for name in names]
     for folder in (base, adapter):
         if folder and folder.is_dir():
             paths += [folder / "config.json"] if (folder / "config.json").is_file() else []

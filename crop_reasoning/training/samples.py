@@ -1,4 +1,4 @@
-"""Training samples: records and rationales as token sequences with the photo they belong to.
+"""Training samples: records, rationales and dialogs as token sequences with the photo they belong to.
 
 This module owns what the model is asked and taught (one answer for SFT, two for DPO), the lengths, and which tokens
 carry the box. It must not import torch; pixels are loaded by `batches`, late and one batch at a time.
@@ -17,30 +17,32 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan, VisionBudget, plan_image, sha256_of
 from crop_reasoning.log import progress
 from crop_reasoning.models.families import Family
-from crop_reasoning.reasoning.chat import sft_sample
+from crop_reasoning.reasoning.chat import Message, sft_sample
+from crop_reasoning.reasoning.dialogs import Ask, Exchange, ask_for, messages
 from crop_reasoning.reasoning.lengths import MAX_NAMED
-from crop_reasoning.reasoning.prompts import prompt_for
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
-from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
+from crop_reasoning.reasoning.store import read_dialogs, read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, read_records
 from crop_reasoning.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One photo with what is said about it. `answers` holds one text (SFT) or chosen and rejected (DPO)."""
+    """One photo with what is said about it: the messages up to where the model speaks, whose first turn shows the
+    pictures of `prompt_id`, and `answers`, one text (SFT) or chosen and rejected (DPO)."""
 
     id: str
     image: Path
     sha256: str
     plan: ImagePlan
-    prompt: str
+    prompt_id: str
+    messages: list[Message]
     answers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A sample as token ids. The image's placeholder stands once for every visual token."""
+    """A sample as token ids. An image's placeholder stands once for every visual token."""
 
     sample: Sample
     prompt_ids: list[int]
@@ -55,7 +57,8 @@ class Encoded:
 def read_samples(recipe: Recipe, family: Family, budget: VisionBudget) -> list[Sample]:
     """The samples a recipe trains on, in file order; `DataError` if there are none or a record lacks its answer."""
     folder, split = Path(recipe.data.folder), recipe.data.split
-    samples = samples_of(folder, split, recipe.method, recipe.prompt, family, budget, recipe.data.limit)
+    method = "dialogs" if recipe.data.dialogs else recipe.method
+    samples = samples_of(folder, split, method, recipe.prompt, family, budget, recipe.data.limit)
     if not samples:
         raise DataError(f"{folder}: split {split} holds nothing to train {recipe.method} on; build it, or name another")
     return samples
@@ -70,29 +73,47 @@ def samples_of(
     budget: VisionBudget,
     limit: int | None = None,
 ) -> list[Sample]:
-    """The samples of one split for a method, `sft` or `dpo`, in file order: all of them, or the first `limit`."""
+    """The samples of one split, in file order: all of them, or the first `limit` of each kind.
+
+    `method` is `sft`, `dpo`, or `dialogs`: the samples of `sft` and then the conversations.
+    """
     records = {record.id: record for record in read_records(folder, split)}
-    answers = list(_answers(folder, split, method, records))[: limit or None]
+    if method == "dpo":
+        taught = list(_of_pairs(folder, split))[: limit or None]
+    else:
+        taught = list(_of_rationales(folder, split, records))[: limit or None]
+    if method == "dialogs":
+        taught += list(_of_dialogs(folder, split))[: limit or None]
     samples = []
-    for name, record, rationales in answers:
+    for name, record_id, history, ask, rationales in taught:
+        record = records[record_id]
         try:
             plan = plan_image(record.image.wh, budget)
         except DataError as problem:
             raise DataError(f"sample {name}: {problem}") from None
-        prompt = prompt_for(record, prompt_id, family.codec, plan)
+        asked = messages(history, ask or ask_for(record), prompt_id, family.codec, plan)
         texts = tuple(render(rationale, family.codec, plan) for rationale in rationales)
-        samples.append(Sample(name, folder / record.image.path, record.image.sha256, plan, prompt, texts))
+        photo = folder / record.image.path
+        samples.append(Sample(name, photo, record.image.sha256, plan, prompt_id, asked, texts))
     return samples
 
 
-def _answers(
-    folder: Path, split: str, method: str, records: dict[str, CropRecord]
-) -> Iterator[tuple[str, CropRecord, tuple[Rationale, ...]]]:
-    """(sample id, record, rationales) of every sample."""
-    if method == "dpo":
-        for index, (pair, chosen, rejected) in enumerate(read_pair_rationales(folder, split)):
-            yield f"{pair.record_id}#pair{index}", records[pair.record_id], (chosen, rejected)
-        return
+Taught = tuple[str, str, tuple[Exchange, ...], Ask | None, tuple[Rationale, ...]]
+"""Sample id, record id, history, what is asked (None: what the record's task asks), the answers."""
+
+
+def _of_pairs(folder: Path, split: str) -> Iterator[Taught]:
+    for index, (pair, chosen, rejected) in enumerate(read_pair_rationales(folder, split)):
+        yield f"{pair.record_id}#pair{index}", pair.record_id, (), None, (chosen, rejected)
+
+
+def _of_dialogs(folder: Path, split: str) -> Iterator[Taught]:
+    for index, dialog in enumerate(read_dialogs(folder, split)):
+        name = f"{dialog.record_id}#{dialog.task}{index}"
+        yield name, dialog.record_id, dialog.history, dialog.ask, (dialog.answer,)
+
+
+def _of_rationales(folder: Path, split: str, records: dict[str, CropRecord]) -> Iterator[Taught]:
     rationales = read_rationales(folder, split)
     missing = [record_id for record_id in records if record_id not in rationales]
     if missing:
@@ -103,7 +124,7 @@ def _answers(
     for record_id, written in rationales.items():
         for index, rationale in enumerate(written):
             name = record_id if len(written) == 1 else f"{record_id}#{index}"
-            yield name, records[record_id], (rationale,)
+            yield name, record_id, (), None, (rationale,)
 
 
 def check_images(photos: dict[Path, str]) -> str:
@@ -152,7 +173,7 @@ def conversation(sample: Sample, processor: Any) -> tuple[str, list[str]]:
     """The text up to where the model speaks, and for each answer the exact text it is trained to write after it."""
     opening, closings = "", []
     for answer in sample.answers:
-        turns = sft_sample(sample.prompt, answer)
+        turns = sft_sample(sample.messages, answer)
         opening = processor.apply_chat_template(turns["prompt"], tokenize=False, add_generation_prompt=True)
         whole = processor.apply_chat_template(turns["prompt"] + turns["completion"], tokenize=False)
         if not whole.startswith(opening):
