@@ -16,7 +16,7 @@ from crop_reasoning.evaluation.preference import preference_accuracy
 from crop_reasoning.images import load_upright, plan_image
 from crop_reasoning.models.families import FAMILIES
 from crop_reasoning.reasoning.chat import dpo_sample, sft_sample
-from crop_reasoning.reasoning.pictures import pictures
+from crop_reasoning.reasoning.pictures import drawn_by, pictures
 from crop_reasoning.reasoning.prompts import PROMPT_IDS, shows_guides, without_guides
 from crop_reasoning.records import read_records
 from crop_reasoning.serving.answer import CropRequest, answer, prepare
@@ -114,6 +114,7 @@ def test_the_checks_name_what_drew_the_guides(runs: Runs, family: str) -> None:
     folder = runs[family]["sft"]
     assert "2 photos measured" in (folder / "preflight.md").read_text()
     assert json.loads((folder / "environment.json").read_text())["guides"].startswith("composition/")
+    assert len(list((folder / "samples").glob("*.guides.png"))) == 1
     sample = next((folder / "samples").glob("*.txt")).read_text()
     assert sample.count("<|image_pad|>") == 2
 
@@ -150,7 +151,8 @@ def test_dpo_with_guides_scores_like_the_engine(place: Path, runs: Runs, family:
 def test_predictions_and_preference_run_with_guides(place: Path, runs: Runs, tmp_path: Path) -> None:
     engine = HFEngine(str(runs["qwen3_vl"]["dpo"]), dtype="float32")
     assert predict(engine, place / "data", "train", tmp_path / "p.jsonl", limit=2) == 2
-    assert json.loads((tmp_path / "p.jsonl").read_text().splitlines()[0])["prompt_id"] == GUIDES
+    header = json.loads((tmp_path / "p.jsonl").read_text().splitlines()[0])
+    assert (header["prompt_id"], header["guides"]) == (GUIDES, drawn_by())
     assert preference_accuracy(engine, place / "data", "train", limit=2).n_photos == 2
 
 

@@ -19,7 +19,8 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, plan_image, sha256_of
 from crop_reasoning.log import progress, say
 from crop_reasoning.reasoning.dialogs import ask_for, messages
-from crop_reasoning.reasoning.pictures import pictures
+from crop_reasoning.reasoning.pictures import drawn_by, pictures
+from crop_reasoning.reasoning.prompts import shows_guides
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.records import CropRecord
 
@@ -58,6 +59,7 @@ def predict(
         grammar=GRAMMAR,
         max_new_tokens=MAX_NEW_TOKENS,
         decoding=engine.decoding,
+        guides=drawn_by() if shows_guides(engine.prompt_id) else None,
         budget=engine.budget,
         versions=files.versions(*ENGINE_PACKAGES),
     )

@@ -38,7 +38,7 @@ class Header:
 
     `weights` is what `weights_of` says of a local model. `budget` (with the family's name), `prompt_id`, `grammar`,
     `max_new_tokens` and `decoding` (how the engine writes coordinates) are None for a baseline, whose boxes need no
-    reading. `n` counts the records asked for.
+    reading. `guides` says what drew them, None where the prompt shows none. `n` counts the records asked for.
     """
 
     method: str
@@ -52,6 +52,7 @@ class Header:
     grammar: str | None = None
     max_new_tokens: int | None = None
     decoding: str | None = None
+    guides: str | None = None
     budget: VisionBudget | None = None
     versions: dict[str, str] = field(default_factory=dict)
     format: str = FORMAT

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crop_reasoning.errors import CropReasoningError, DataError, EnvironmentProblem, ModelError
-from crop_reasoning.geometry import to_xyxy_px
-from crop_reasoning.images import load_upright, sha256_of
+from crop_reasoning.images import sha256_of
 from crop_reasoning.log import say
 from crop_reasoning.models.families import Family
 from crop_reasoning.models.loading import family_for, processor_source, resolve
@@ -27,12 +26,11 @@ from crop_reasoning.reasoning.prompts import shows_guides
 from crop_reasoning.reasoning.rationale import render_box
 from crop_reasoning.training import run_folder, samples
 from crop_reasoning.training.recipe import Recipe
-from crop_reasoning.training.samples import Encoded, Sample
+from crop_reasoning.training.samples import Encoded
 
 CHECKED_ROWS = 4
 """So many samples go through the stock processor, to be compared with ours token by token."""
 KEPT_CHECKPOINTS = 3  # two, and the one being written
-COLORS = ("lime", "red")  # chosen, rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,29 +290,3 @@ def _compare_with_stock(rows: list[Encoded], items: list[Any], batch: dict[str, 
             )
         if float((stock["pixel_values"] - pixels).abs().max()) > 1e-3:
             raise ModelError(f"sample {row.sample.id}: its pixels differ from those of the model's own processor")
-
-
-def write_samples(prepared: Prepared, folder: Path) -> None:
-    """One photo with its target boxes drawn (chosen green, rejected red), and the exact text that is supervised."""
-    sample = prepared.rows[0].sample
-    target = folder / run_folder.SAMPLES
-    target.mkdir(exist_ok=True)
-    name = re.sub(r"[^\w.-]", "_", sample.id)
-    _draw(sample, prepared.family).save(target / f"{name}.png")
-    opening, closings = samples.conversation(sample, prepared.processor)
-    parts = [f"=== given, not trained ({len(prepared.rows[0].prompt_ids)} tokens with the pictures)\n{opening}"]
-    parts += [f"=== trained ({title})\n{text}" for title, text in zip(("answer", "rejected"), closings, strict=False)]
-    (target / f"{name}.txt").write_text("\n".join(parts), encoding="utf-8")
-
-
-def _draw(sample: Sample, family: Family) -> Any:
-    from PIL import ImageDraw
-
-    image = load_upright(sample.image)
-    image.thumbnail((1024, 1024))
-    pen = ImageDraw.Draw(image)
-    for answer, color in zip(range(len(sample.answers)), COLORS, strict=False):
-        box = samples.target_box(sample, answer, family)
-        x1, y1, x2, y2 = to_xyxy_px(box, image.size)
-        pen.rectangle((x1, y1, x2 - 1, y2 - 1), outline=color, width=max(2, image.width // 200))
-    return image

@@ -102,7 +102,7 @@ def _train_base(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tu
 
 
 def _train_adapter(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) -> tuple[int, float | None]:
-    from crop_reasoning.training import preflight
+    from crop_reasoning.training import preflight, preview
 
     main = is_main_process()
     if resume and (folder / run_folder.ADAPTER).is_dir():
@@ -113,7 +113,7 @@ def _train_adapter(recipe: Recipe, folder: Path, resume: bool, dry_run: bool) ->
             run_folder.require_same(folder, recipe, prepared.hashes)
         run_folder.write_start(folder, recipe, prepared.hashes)
         preflight.report(prepared.findings, folder)
-        preflight.write_samples(prepared, folder)
+        preview.write_samples(prepared, folder)
     if dry_run:
         say(DRY.format(folder=folder))
         return 0, None
