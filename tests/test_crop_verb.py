@@ -209,7 +209,7 @@ def test_a_folder_is_done_to_its_end_and_failures_are_named(endpoint: list[str],
     assert f"{trip / 'broken.jpg'}: " in result.stdout
     assert "cannot be decoded" in result.stdout
     assert "missing.jpg: no such file" in result.stdout
-    assert "2 of 5 files are our own crops or no photos" in result.stderr
+    assert "2 of 5 files are our pictures or no photos" in result.stderr
 
 
 def test_json_is_one_document_with_everything(endpoint: list[str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from crop_reasoning import __version__
-from crop_reasoning.cli import data, doctor, evaluate, quickstart, serve, train
+from crop_reasoning.cli import analyse, data, doctor, evaluate, quickstart, serve, train
 from crop_reasoning.errors import EXIT_ENVIRONMENT, CropReasoningError
 
 EXIT_INTERRUPTED = 130
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(quickstart.quickstart)
 app.command()(doctor.doctor)
+app.command()(analyse.analyse)
 app.add_typer(data.app, name="data")
 app.add_typer(train.recipe_app, name="recipe")
 for verb in (train.train, evaluate.predict, evaluate.score, evaluate.evaluate, serve.crop, serve.chat, serve.serve):

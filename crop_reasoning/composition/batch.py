@@ -41,18 +41,26 @@ def analyse_all(paths: Sequence[Path | str], workers: int = 1, cache: Path | str
 
     The same photos give the same analyses whatever the number of workers. Unreadable photos are listed, not raised.
     """
-    photos = [Path(path) for path in paths]
-    folder = Path(cache) / version() if cache else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
     batch, cached = Batch(), 0
-    for path, answer, known in progress(_answers(photos, workers, folder), "analysing", len(photos)):
+    for path, answer, known in progress(analyse_each(paths, workers, cache), "analysing", len(paths)):
         cached += known
         if isinstance(answer, str):
             batch.unreadable[path] = answer
         else:
-            batch.analyses[path] = from_json(answer)
+            batch.analyses[path] = answer
     return dataclasses.replace(batch, cached=cached)
+
+
+def analyse_each(
+    paths: Sequence[Path | str], workers: int = 1, cache: Path | str | None = None
+) -> Iterator[tuple[Path, Analysis | str, bool]]:
+    """What `analyse_all` does, as soon as it is known: path, analysis (or why there is none), whether it was cached."""
+    photos = [Path(path) for path in paths]
+    folder = Path(cache) / version() if cache else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    for path, answer, known in _answers(photos, workers, folder):
+        yield path, answer if isinstance(answer, str) else from_json(answer), known
 
 
 def cache_folder() -> Path:

@@ -17,6 +17,7 @@ from crop_reasoning.geometry import Size
 
 _ALONG = (0.0, 1.0, 0.5, 0.25, 0.75, 0.12, 0.88)  # of the stroke's points; the first ones are the places of choice
 _GAP = 0.35  # of the letters, between a stroke and its label
+_INSIDE = 30  # points of strokes that a label may hide before it stands on what its stroke encloses
 _CLOSE = 0.5  # of the letters, between two labels
 
 
@@ -33,7 +34,7 @@ def placed_tags(strokes: Sequence[Stroke], wh: Size, font: ImageFont.FreeTypeFon
             continue
         free = [box for box in _places(stroke, tag_size(stroke.label, font), font.size) if _fits(box, wh, tags, font)]
         if free:
-            hidden = [_hidden(box, drawn) + rank / 4 for rank, box in enumerate(free)]
+            hidden = [_hidden(box, drawn) + _INSIDE * _is_in(box, stroke) + rank / 4 for rank, box in enumerate(free)]
             tags.append(Tag(free[hidden.index(min(hidden))], stroke))
             named.add(stroke.label)
     return tags[::-1]
@@ -78,6 +79,13 @@ def _points_along(strokes: Sequence[Stroke], letters: float) -> NDArray[np.float
             count = 1 + int(3 * np.hypot(end[0] - start[0], end[1] - start[1]) / letters)
             points.append(np.linspace(start, end, count))
     return np.concatenate(points)
+
+
+def _is_in(box: tuple[float, float, float, float], stroke: Stroke) -> bool:
+    """Whether a label's middle lies within the reach of its own stroke, where the thing itself is."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    across, down = zip(*stroke.points, strict=True)
+    return bool(min(across) < x < max(across) and min(down) < y < max(down))
 
 
 def _hidden(box: tuple[float, float, float, float], drawn: NDArray[np.float64]) -> int:

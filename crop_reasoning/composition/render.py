@@ -91,8 +91,8 @@ class Style(NamedTuple):
     least: float
 
 
-PEOPLE = Style(letters=True, width=1 / 240, least=1.5)
-MODEL = Style(letters=False, width=1 / 300, least=1.8)
+PEOPLE = Style(letters=True, width=1 / 220, least=1.8)
+MODEL = Style(letters=False, width=1 / 260, least=2.2)
 
 
 def guide_legend() -> str:

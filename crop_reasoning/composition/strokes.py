@@ -26,6 +26,8 @@ INK, PAPER, GROUND = "#101014", "#f4f4f5", "#27272a"
 """Words on light plates, words on dark ones, and the ground of a legend."""
 PAD = 0.32
 """Of the font's size: the room around the words of a tag."""
+DASH = 4
+"""Of a stroke's width: the length of a dash."""
 ROW, SWATCH, GAP = 26, 26, 10
 """A legend: height of a line, length of a swatch, gaps; in fourteenths of the size of its words."""
 _SUPER = 3
@@ -207,7 +209,7 @@ def dashes(points: Sequence[Px], dash: float) -> list[tuple[Px, Px]]:
 
 
 def _draw(canvas: ImageDraw.ImageDraw, stroke: Stroke, width: float, fill: str | tuple[int, ...], dash: float) -> None:
-    for start, end in dashes(stroke.points, 4 * dash) if stroke.dashed else list(pairwise(stroke.points)):
+    for start, end in dashes(stroke.points, DASH * dash) if stroke.dashed else list(pairwise(stroke.points)):
         canvas.line((start, end), fill=fill, width=round(width))
         for x, y in (start, end):  # round caps close the corners
             r = width / 2
