@@ -18,6 +18,7 @@ from crop_reasoning.geometry import Size
 _ALONG = (0.0, 1.0, 0.5, 0.25, 0.75, 0.12, 0.88)  # of the stroke's points; the first ones are the places of choice
 _GAP = 0.35  # of the letters, between a stroke and its label
 _INSIDE = 30  # points of strokes that a label may hide before it stands on what its stroke encloses
+_SMALL = 0.1  # of the frame: an outline around a thing that no label shall cover
 _CLOSE = 0.5  # of the letters, between two labels
 
 
@@ -26,7 +27,7 @@ def placed_tags(strokes: Sequence[Stroke], wh: Size, font: ImageFont.FreeTypeFon
 
     The highest strokes choose first. Of the places beside a stroke the one that hides least of any stroke wins.
     """
-    drawn = _points_along(strokes, font.size)
+    drawn = _worth_seeing(strokes, wh, font.size)
     tags: list[Tag] = []
     named: set[str] = set()
     for stroke in reversed(strokes):
@@ -71,13 +72,17 @@ def _fits(box: tuple[float, float, float, float], wh: Size, tags: Sequence[Tag],
     )
 
 
-def _points_along(strokes: Sequence[Stroke], letters: float) -> NDArray[np.float64]:
-    """Points on all strokes, a third of a letter apart, (n, 2)."""
+def _worth_seeing(strokes: Sequence[Stroke], wh: Size, letters: float) -> NDArray[np.float64]:
+    """Points, a third of a letter apart, on all strokes and within small outlines, such as faces, (n, 2)."""
     points = [np.zeros((0, 2))]
     for stroke in strokes:
         for start, end in pairwise(stroke.points):
             count = 1 + int(3 * np.hypot(end[0] - start[0], end[1] - start[1]) / letters)
             points.append(np.linspace(start, end, count))
+        (left, top), (right, low) = np.min(stroke.points, axis=0), np.max(stroke.points, axis=0)
+        if stroke.points[0] == stroke.points[-1] and (right - left) * (low - top) < _SMALL * wh[0] * wh[1]:
+            grid = np.meshgrid(np.arange(left, right, letters / 3), np.arange(top, low, letters / 3))
+            points.append(np.stack(grid, axis=-1).reshape(-1, 2))
     return np.concatenate(points)
 
 

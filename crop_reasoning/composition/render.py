@@ -76,10 +76,10 @@ _SHAPES = {
     "subject": "box",
     "face": "box",
 }
-_DARK, _LIGHT = (12, 12, 16, 190), (255, 255, 255, 190)
+_DARK, _LIGHT, _FAINT = (12, 12, 16, 255), (255, 255, 255, 255), (12, 12, 16, 170)
 LEAST_LEGEND = 12.0
 """Of the size of its letters: the width of a legend that holds its longest entry."""
-_THIN = 0.6
+_THIN = 0.7
 
 
 class Style(NamedTuple):
@@ -91,7 +91,7 @@ class Style(NamedTuple):
     least: float
 
 
-PEOPLE = Style(letters=True, width=1 / 220, least=1.8)
+PEOPLE = Style(letters=True, width=1 / 220, least=2.2)
 MODEL = Style(letters=False, width=1 / 260, least=2.2)
 
 
@@ -172,6 +172,8 @@ def guide_strokes(analysis: Analysis, size: Size, style: Style, scale: int = 1) 
 
 def _evidence_strokes(evidence: Evidence, wh: Size, width: float) -> list[Stroke]:
     kind = evidence.name
+    if kind not in GUIDE_COLORS:  # the rule of thirds: its grid is there already
+        return []
     w, h = wh
     if evidence.point:
         return _placement_strokes(kind, evidence.point, wh)
@@ -195,7 +197,7 @@ def _evidence_strokes(evidence: Evidence, wh: Size, width: float) -> list[Stroke
 
 
 def _placement_strokes(kind: str, point: Point, wh: Size) -> list[Stroke]:
-    """The lines that a subject stands on; the thirds are there already."""
+    """The lines that a subject stands on."""
     if kind == "center":
         x, y, arm = wh[0] / 2, wh[1] / 2, min(wh) / 10
         cross = (((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm)))
@@ -217,8 +219,7 @@ def _cut(kind: str, points: Sequence[Px], wh: Size, weight: float = 1.0, label: 
 
 
 def _stroke(kind: str, points: tuple[Px, ...], weight: float = 1.0, label: str = "") -> Stroke:
-    color = GUIDE_COLORS[kind].hex
-    return Stroke(kind, points, color, weight, label, dashed=kind == "symmetric", halo=_halo(color))
+    return Stroke(kind, points, GUIDE_COLORS[kind].hex, weight, label, dashed=kind == "symmetric", halo=_halo(kind))
 
 
 def _ends(line: tuple[float, float, float, float], wh: Size) -> tuple[Px, Px]:
@@ -226,9 +227,11 @@ def _ends(line: tuple[float, float, float, float], wh: Size) -> tuple[Px, Px]:
     return (x1 * wh[0], y1 * wh[1]), (x2 * wh[0], y2 * wh[1])
 
 
-def _halo(color: str) -> Ink:
-    """Dark around light colors, light around dark ones."""
-    return _DARK if luminance(ImageColor.getrgb(color)) > 0.18 else _LIGHT
+def _halo(kind: str) -> Ink:
+    """Dark around light colors, light around dark ones; faint around the thirds, which only help to compare."""
+    if kind == "thirds":
+        return _FAINT
+    return _DARK if luminance(ImageColor.getrgb(GUIDE_COLORS[kind].hex)) > 0.18 else _LIGHT
 
 
 def _mean_side(size: Size) -> float:
