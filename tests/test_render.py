@@ -141,15 +141,17 @@ def test_a_golden_line_is_drawn_only_where_the_subject_stands_on_it() -> None:
     assert not hit[:, 190:].any()
 
 
-@pytest.mark.parametrize(("vanishing", "rings"), [((0.5, 0.2), True), ((1.4, 0.2), False)])
-def test_a_vanishing_point_has_a_ring_inside_the_frame_only(vanishing: tuple[float, float], rings: bool) -> None:
-    line = (0.1, 0.9, 0.3, 0.6)
-    evidence = Evidence("diagonal", 1, "", line=line, leading=(line,), vanishing=vanishing)
-    drawn = near(
-        pixels(render(Image.new("RGB", (300, 200), GREY), Analysis((300, 200), (evidence,)), MODEL)), "diagonal"
-    )
-    assert drawn[110:185, 25:95].any()
-    assert drawn[20:60].any() == rings
+@pytest.mark.parametrize(("vanishing", "rings"), [((0.5, 0.2), True), ((1.01, 0.2), False), ((1.4, 0.2), False)])
+def test_leading_lines_are_all_drawn_and_have_a_ring_where_they_meet_in_the_frame(
+    vanishing: tuple[float, float], rings: bool
+) -> None:
+    lines = ((0.1, 0.9, 0.3, 0.6), (0.8, 0.95, 0.9, 0.7))
+    evidence = Evidence("diagonal", 1, "", line=lines[0], leading=lines, vanishing=vanishing)
+    drawn = pixels(render(Image.new("RGB", (300, 200), GREY), Analysis((300, 200), (evidence,)), MODEL))
+    hit = near(drawn, "diagonal")
+    assert hit[115:185, 25:95].any()
+    assert hit[135:195, 235:275].any()
+    assert hit[20:60].any() == rings
 
 
 def test_a_symmetry_axis_is_dashed_and_a_level_line_is_not() -> None:
