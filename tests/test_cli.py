@@ -32,6 +32,7 @@ HEAVY = (
     "openai",
     "PIL",
     "numpy",
+    "cv2",
 )
 RECIPE = """\
 method: sft
@@ -89,7 +90,9 @@ def refused(code: int, *arguments: object) -> str:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["train", "--help"], ["data", "build", "--help"]], ids=" ".join
+    "words",
+    [["--help"], ["--version"], ["train", "--help"], ["analyse", "--help"], ["data", "build", "--help"]],
+    ids=" ".join,
 )
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     script = (
