@@ -113,7 +113,7 @@ def test_the_codec_reads_the_photos_own_coordinates(place: Path, family: str) ->
 def test_the_checks_name_what_drew_the_guides(runs: Runs, family: str) -> None:
     folder = runs[family]["sft"]
     assert "2 photos measured" in (folder / "preflight.md").read_text()
-    assert json.loads((folder / "environment.json").read_text())["guides"].startswith("composition/")
+    assert json.loads((folder / "environment.json").read_text())["guides"].startswith("guides/")
     assert len(list((folder / "samples").glob("*.guides.png"))) == 1
     sample = next((folder / "samples").glob("*.txt")).read_text()
     assert sample.count("<|image_pad|>") == 2

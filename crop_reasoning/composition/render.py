@@ -40,6 +40,10 @@ from crop_reasoning.geometry import Box, Size
 from crop_reasoning.images import to_rgb
 
 
+VERSION = "guides/1"
+"""Changes whenever the same analysis may be drawn otherwise: a model must be shown what it was trained on."""
+
+
 class GuideColor(NamedTuple):
     """A color as `#rrggbb`, and the word for it."""
 

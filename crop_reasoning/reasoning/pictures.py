@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def drawn_by() -> str:
-    """Which version of the measures and which networks guides come from here: a model must be shown what it was
-    trained on."""
-    from crop_reasoning.composition.analysis import VERSION
+    """Which version of the drawing, of the measures and which networks guides come from here: a model must be shown
+    what it was trained on."""
+    from crop_reasoning.composition import analysis, render
     from crop_reasoning.composition.subject import detectors
 
-    return f"{VERSION} ({detectors()})"
+    return f"{render.VERSION}, {analysis.VERSION} ({detectors()})"
 
 
 def pictures(
