@@ -39,7 +39,6 @@ from crop_reasoning.composition.strokes import (
 from crop_reasoning.geometry import Box, Size
 from crop_reasoning.images import to_rgb
 
-
 VERSION = "guides/1"
 """Changes whenever the same analysis may be drawn otherwise: a model must be shown what it was trained on."""
 
