@@ -8,7 +8,7 @@ import io
 import math
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -97,21 +97,27 @@ def _caption(record: CropRecord) -> str:
     return f"{record.id} · {record.split} · {kept}"
 
 
-def _write_png(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> None:
-    columns = min(len(shown), max(1, round(math.sqrt(1.5 * len(shown)))))
-    rows = math.ceil(len(shown) / columns)
-    caption_height = CAPTION * max(caption.count("\n") + 1 for _, caption in shown)
+def contact_sheet(tiles: Iterable[Image.Image], captions: Sequence[str], title: str) -> Image.Image:
+    """Pictures of at most `TILE` px each way in rows, each with its caption (of one line or more) under it."""
+    columns = min(len(captions), max(1, round(math.sqrt(1.5 * len(captions)))))
+    rows = math.ceil(len(captions) / columns)
+    caption_height = CAPTION * max(caption.count("\n") + 1 for caption in captions)
     step_x, step_y = TILE + GAP, TILE + caption_height + GAP
     sheet = Image.new("RGB", (GAP + columns * step_x, GAP + CAPTION + rows * step_y), _GROUND)
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP, GAP), title, fill=_INK, font=ImageFont.load_default(14))
     font = ImageFont.load_default(12)
-    for index, (record, caption) in enumerate(shown):
+    for index, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
         left, top = GAP + index % columns * step_x, GAP + CAPTION + index // columns * step_y
-        tile = draw_record(folder, record)
         sheet.paste(tile, (left + (TILE - tile.width) // 2, top + (TILE - tile.height) // 2))
         middle = (left + TILE / 2, top + TILE + caption_height / 2)
         draw.text(middle, caption, fill=_INK, font=font, anchor="mm", align="center")
+    return sheet
+
+
+def _write_png(out: Path, folder: Path, shown: Sequence[Shown], title: str) -> None:
+    tiles = (draw_record(folder, record) for record, _ in shown)
+    sheet = contact_sheet(tiles, [caption for _, caption in shown], title)
     made_by = PngInfo()
     made_by.add_text("Software", MADE_BY)
     with written_whole(out) as file:
