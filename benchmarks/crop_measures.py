@@ -22,7 +22,7 @@ Values = dict[str, float | None]
 
 RULES: dict[str, str] = {
     "the bigger crop": "area of the crop",
-    "the more central crop": "- distance of the crop's center from the photo's, in shares of the photo's sides",
+    "the more central crop": "- distance of the crop's center from the photo's, in shares of the photo",
 }
 """What needs no look at the photo."""
 MEASURES: dict[str, str] = {
@@ -31,8 +31,8 @@ MEASURES: dict[str, str] = {
     "strongest element": "greatest of the ten strengths",
     "placement": "greatest strength of rule of thirds, center, golden ratio",
     "subject near a crossing of thirds": "- distance of the subject's center from the nearest, in shares of the crop",
-    "subject near the crop's middle": "- distance of the subject's center from it, in shares of the crop's sides",
-    "subject near the crop's middle in the photo": "- the same distance, in shares of the photo's sides",
+    "subject near the crop's middle": "- distance of the subject's center from it, in shares of the crop",
+    "subject near the crop's middle in the photo": "- distance of the two middles, in shares of the photo",
     "subject kept": "share of the subject's box inside the crop; 1 - `EdgeCuts.lost`",
     "subject larger in the frame": "share of the crop that the subject's box covers",
     "room around the subject": "least distance of the subject's box from the crop's border, in shares of the crop",
@@ -43,7 +43,7 @@ MEASURES: dict[str, str] = {
     "fewer faces cut": "- faces that the border cuts",
     "quieter border": "- mean saliency along the border",
     "less empty space": "- share of the crop that holds neither detail nor a subject",
-    "balance": "- distance of the visual weight from the middle, in shares of the crop's sides",
+    "balance": "- distance of the visual weight from the middle, in shares of the crop",
     "balance left and right": "- distance of the weight of the left half from a half",
     "balance top and bottom": "- distance of the weight of the upper half from a half",
     "more level": "- degrees of tilt of the level line",

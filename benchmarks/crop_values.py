@@ -119,7 +119,7 @@ def _answers(jobs: Sequence[Job], workers: int) -> Iterator[Answer | str]:
         return
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
-        yield from pool.map(_answer, jobs, chunksize=4)
+        yield from pool.map(_answer, jobs)
 
 
 def _start() -> None:

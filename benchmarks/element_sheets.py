@@ -13,7 +13,6 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.element_scores import share
-from crop_reasoning.composition.analysis import Analysis, Evidence
+from crop_reasoning.composition.analysis import VERSION, Analysis, Evidence
 from crop_reasoning.composition.batch import analyse_all
 from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.composition.overlay import overlay
@@ -41,13 +40,8 @@ SHOWN = 12
 _CAPTION_LETTERS = 46
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An element seen in a photo, with all that was seen there."""
-
-    photo: Path
-    evidence: Evidence
-    analysis: Analysis
+Seen = tuple[Path, Evidence]
+"""An element and the photo in which it was seen."""
 
 
 def main() -> None:
@@ -91,7 +85,8 @@ def frequencies(analyses: Mapping[Path, Analysis], unreadable: int) -> str:
         for name in ELEMENTS
     }
     rows["nothing"] = counts.count(0)
-    lines = [f"{n} photos ({unreadable} unreadable), {np.mean(counts):.2f} elements each; {detectors()}.", ""]
+    at_work = f"detectors: {VERSION}, {detectors()}"
+    lines = [f"{n} photos ({unreadable} unreadable), {np.mean(counts):.2f} elements each; {at_work}.", ""]
     lines += ["| element | photos | share, with 95 % interval (Wilson) |", "|---|---|---|"]
     for name, count in rows.items():
         of = share(count, n)
@@ -102,19 +97,16 @@ def frequencies(analyses: Mapping[Path, Analysis], unreadable: int) -> str:
 def write_sheets(analyses: Mapping[Path, Analysis], out: Path) -> None:
     """Two sheets an element, `SHOWN` photos each: the strongest, and of the others those nearest to the threshold."""
     for name in ELEMENTS:
-        seen = [
-            Seen(photo, each, analysis)
-            for photo, analysis in analyses.items()
-            for each in analysis.elements
-            if each.name == name
+        seen: list[Seen] = [
+            (photo, each) for photo, analysis in analyses.items() for each in analysis.elements if each.name == name
         ]
-        seen.sort(key=lambda one: (-one.evidence.strength, one.photo.name))
+        seen.sort(key=lambda one: (-one[1].strength, one[0].name))
         weakest = seen[SHOWN:][::-1][:SHOWN]
         for kind, chosen in (("strongest", seen[:SHOWN]), ("threshold", weakest)):
             if chosen:
                 title = f"{name}: {len(chosen)} of {len(seen)} photos in which it is seen, {kind} first"
-                tiles = (drawn(one.photo, one.evidence) for one in chosen)
-                captions = [_caption(one) for one in chosen]
+                tiles = (drawn(*one) for one in chosen)
+                captions = [_caption(*one) for one in chosen]
                 _save(contact_sheet(tiles, captions, title), out / f"{name.replace(' ', '_')}_{kind}.png")
     empty = [photo for photo, analysis in analyses.items() if not analysis.elements]
     if empty:
@@ -144,9 +136,9 @@ def strokes(evidence: Evidence) -> list[Element]:
     ]
 
 
-def _caption(one: Seen) -> str:
-    words = textwrap.wrap(one.evidence.words, _CAPTION_LETTERS)
-    return "\n".join([f"{one.photo.stem[:28]} · {one.evidence.strength:.2f}", *words])
+def _caption(photo: Path, evidence: Evidence) -> str:
+    words = textwrap.wrap(evidence.words, _CAPTION_LETTERS)
+    return "\n".join([f"{photo.stem[:28]} · {evidence.strength:.2f}", *words])
 
 
 def _strengths(photo: Path, analysis: Analysis) -> str:

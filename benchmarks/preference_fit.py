@@ -18,6 +18,7 @@ from crop_reasoning.evaluation.statistics import Interval, bootstrap_mean
 Array = NDArray[np.float64]
 SAME = 1e-5
 """Differences up to this are rounding (of boxes to 1e-6, of equal areas to 5e-6): the pair is a tie."""
+FEW = 30
 FOLDS = 5
 PENALTIES = tuple(10.0**power for power in np.arange(-4, 1.1, 0.5))
 _STEPS = 50
@@ -25,12 +26,12 @@ _STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Share of pairs whose preferred crop has the greater value, ties half, with its 95 % interval by photo, and the
-    share of ties; a pair without the value is a tie."""
+    """Share of pairs whose preferred crop has the greater value, ties half, with its 95 % interval by photo; the share
+    of ties (a pair without the value is one); and the share of the pairs that are none, None for fewer than `FEW`."""
 
     share: Interval
     ties: float
-    photos: int
+    decided: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def outcomes(differences: Array) -> Array:
 def accuracy(differences: Array, photos: Sequence[str]) -> Accuracy:
     """How often the differences (n,) are positive; `photos` (n) names the photo of each pair."""
     values = outcomes(differences)
-    return Accuracy(bootstrap_mean(values.tolist(), photos), float((values == 0.5).mean()), len(set(photos)))
+    sure = np.flatnonzero(values != 0.5)
+    decided = bootstrap_mean(values[sure].tolist(), [photos[place] for place in sure]) if sure.size >= FEW else None
+    return Accuracy(bootstrap_mean(values.tolist(), photos), float((values == 0.5).mean()), decided)
 
 
 def fit(differences: Array, photos: Sequence[str], seed: int = 0) -> Fit:

@@ -23,6 +23,8 @@ import numpy as np
 from benchmarks.crop_measures import MEASURES, RULES
 from benchmarks.crop_values import Measurements, jobs_of, measured_crops
 from benchmarks.preference_fit import Array, accuracy, fit, outcomes
+from crop_reasoning.composition.analysis import VERSION
+from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.composition.subject import detectors
 from crop_reasoning.errors import CropReasoningError, DataError
 from crop_reasoning.evaluation.preference import EQUAL_SIZE, is_equal_size
@@ -32,7 +34,13 @@ from crop_reasoning.log import say
 from crop_reasoning.records import CropRecord, Pair, read_pairs, read_records
 
 NAMES = (*RULES, *MEASURES)
-SUMS = {"the rules": tuple(RULES), "the measures": tuple(MEASURES), "the measures and the rules": NAMES}
+SUMS = {
+    "the rules": tuple(RULES),
+    "the ten elements": tuple(ELEMENTS),
+    "the other measures": tuple(name for name in MEASURES if name not in ELEMENTS),
+    "all measures": tuple(MEASURES),
+    "all measures and the rules": NAMES,
+}
 CLEAR = 0.5
 """Pairs of a greater margin: at least four of five votes agree."""
 ORACLE = "IoU with the expert's crop"
@@ -83,17 +91,15 @@ def preferences(folder: Path, cache: Path, workers: int) -> str:
     train = [pair for pair in pairs if records[pair.record_id].split != "test"]
     if not test or not train:
         raise DataError(f"{folder}: {len(train)} pairs of train and val photos, {len(test)} of test; expected both")
-    kinds: dict[str, Callable[[Pair], bool]] = {
-        f"Pairs of equal size (areas within {EQUAL_SIZE:.0%})": is_equal_size,
-        "All pairs": lambda _: True,
-    }
-    parts = [f"{len(records)} photos, {len(unreadable)} unreadable; detectors: {detectors()}."]
+    equal_size = f"Pairs of equal size (areas within {EQUAL_SIZE:.0%})"
+    kinds: dict[str, Callable[[Pair], bool]] = {equal_size: is_equal_size, "All pairs": lambda _: True}
+    parts = [f"{len(records)} photos, {len(unreadable)} unreadable; detectors: {VERSION}, {detectors()}."]
     for title, belongs in kinds.items():
         fitted, judged = (
             compared([pair for pair in part if belongs(pair)], records, measurements) for part in (train, test)
         )
         parts += [f"### {title}", _measures_table(fitted, judged), _sums_table(fitted, judged)]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, "### The measures", _formulas()])
 
 
 def compared(pairs: Sequence[Pair], records: Mapping[str, CropRecord], measurements: Measurements) -> Pairs:
@@ -121,13 +127,17 @@ def _measures_table(train: Pairs, test: Pairs) -> str:
     """Each measure alone, the surest on the train photos first: the order owes nothing to the test photos."""
     scored = {name: (accuracy(train.of(name), train.photos), accuracy(test.of(name), test.photos)) for name in NAMES}
     scored[ORACLE] = (accuracy(train.oracle, train.photos), accuracy(test.oracle, test.photos))
-    formulas = {**RULES, **MEASURES, ORACLE: "knows an answer; no measure"}
-    rows = [
-        [name, formulas[name], _share(first.share), _share(second.share), f"{100 * second.ties:.0f} %"]
-        for name, (first, second) in sorted(scored.items(), key=lambda item: -item[1][0].share.mean)
-    ]
-    head = ["preferred has more of", "formula", _n("train and val", train), _n("test", test), "ties, test"]
+    rows = []
+    for name, (first, second) in sorted(scored.items(), key=lambda item: -item[1][0].share.mean):
+        decided = _share(second.decided) if second.decided else "–"
+        rows.append([name, _share(first.share), _share(second.share), f"{100 * second.ties:.0f} %", decided])
+    head = ["preferred has more of", _n("train and val", train), _n("test", test), "ties, test", "test without ties"]
     return _table(head, rows)
+
+
+def _formulas() -> str:
+    others = {name: formula for name, formula in (RULES | MEASURES).items() if name not in ELEMENTS}
+    return _table(["measure", "formula"], [["each of the ten elements", "its strength"], *map(list, others.items())])
 
 
 def _sums_table(train: Pairs, test: Pairs) -> str:

@@ -43,7 +43,11 @@ def test_a_planted_measure_decides_all_pairs_and_a_random_one_none() -> None:
 def test_ties_and_missing_values_are_halves() -> None:
     found = accuracy(np.array([1.0, 0.0, np.nan, -1.0, 1e-7]), list("aabbc"))
     assert outcomes(np.array([1.0, 0.0, np.nan, -1.0, 1e-7])).tolist() == [1, 0.5, 0.5, 0, 0.5]
-    assert (found.share.mean, found.ties, found.share.n, found.photos) == (0.5, 0.6, 5, 3)
+    assert (found.share.mean, found.ties, found.share.n) == (0.5, 0.6, 5)
+    assert found.decided is None, "two pairs that differ tell nothing"
+    decided = accuracy(np.repeat([1.0, 0.0, np.nan, -1.0], 30), photos_of(30, 4)).decided
+    assert decided is not None
+    assert (decided.mean, decided.n) == (0.5, 60)
 
 
 def test_photos_are_resampled_and_not_pairs() -> None:
@@ -127,7 +131,7 @@ def built(folder: Path, n_photos: int) -> tuple[list[CropRecord], list[Pair]]:
 
 
 def row_of(document: str, name: str) -> list[str]:
-    [first, *_] = re.findall(rf"^\| {re.escape(name)} \|.*$", document, re.MULTILINE)
+    [first, *_] = re.findall(rf"^\| {re.escape(name)} \|.*\[.*$", document, re.MULTILINE)
     return [cell.strip() for cell in str(first).strip("|").split("|")]
 
 
@@ -137,10 +141,10 @@ def test_the_whole_way_finds_what_decides_and_does_not_measure_twice(
     built(tmp_path / "data", 15)
     document = preferences(tmp_path / "data", tmp_path / "cache", 2)
     kept = row_of(document, "subject kept")
-    assert kept[2:] == ["**1.000** [1.000, 1.000]", "**1.000** [1.000, 1.000]", "0 %"]
-    assert row_of(document, "the bigger crop")[3:] == ["0.500 [0.500, 0.500]", "100 %"]
-    assert row_of(document, "faces kept")[4] == "100 %"
-    assert row_of(document, "the measures")[2].startswith("**1.000**")
+    assert kept[1:] == ["**1.000** [1.000, 1.000]", "**1.000** [1.000, 1.000]", "0 %", "–"]
+    assert row_of(document, "the bigger crop")[2:] == ["0.500 [0.500, 0.500]", "100 %", "–"]
+    assert row_of(document, "faces kept")[3] == "100 %"
+    assert row_of(document, "all measures")[2].startswith("**1.000**")
     assert "| test: 5 pairs of 5 photos |" in document
     assert "| train and val: 10 pairs of 10 photos |" in document
     assert "photos measured: 15/15" in capfd.readouterr().err
@@ -184,7 +188,7 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, capfd:
     built(tmp_path / "data", 15)
     (tmp_path / "data" / "1.png").write_bytes(b"no photo")
     document = preferences(tmp_path / "data", tmp_path / "cache", 1)
-    assert document.startswith("15 photos, 1 unreadable")
+    assert document.startswith("15 photos, 1 unreadable; ")
     assert "| test: 4 pairs of 4 photos |" in document
     assert "record scene-1 left out with its pairs: " in capfd.readouterr().err
 
