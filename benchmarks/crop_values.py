@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,7 +25,6 @@ from crop_reasoning.images import load_upright
 from crop_reasoning.log import progress
 from crop_reasoning.records import CropRecord, Pair
 
-_NICENESS = 10
 _DIGITS = 8
 
 
@@ -123,11 +121,10 @@ def _answers(jobs: Sequence[Job], workers: int) -> Iterator[Answer | str]:
 
 
 def _start() -> None:
-    """Each process takes one core, and only what others leave of it; Ctrl-C is for the process that started it."""
+    """Each process takes one core; Ctrl-C is for the process that started it."""
     import cv2
 
     cv2.setNumThreads(1)
-    os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

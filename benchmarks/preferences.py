@@ -1,7 +1,7 @@
 """Do the measures mean anything? Whether the crop that people prefer has more of them than the one they reject.
 
     crop-reasoning data build fcdb --root FCDB --out data/fcdb
-    python benchmarks/preferences.py data/fcdb > preferences.md
+    nice python benchmarks/preferences.py data/fcdb > preferences.md
 
 DATA is a built data set with ranked pairs. Every measure of `crop_measures` is compared between the two crops of each
 pair; a logistic regression over all of them is fitted on the train and val photos and judged on the test photos. Prints

@@ -139,7 +139,7 @@ def test_the_whole_way_finds_what_decides_and_does_not_measure_twice(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     built(tmp_path / "data", 15)
-    document = preferences(tmp_path / "data", tmp_path / "cache", 2)
+    document = preferences(tmp_path / "data", tmp_path / "cache", 1)
     kept = row_of(document, "subject kept")
     assert kept[1:] == ["**1.000** [1.000, 1.000]", "**1.000** [1.000, 1.000]", "0 %", "–"]
     assert row_of(document, "the bigger crop")[2:] == ["0.500 [0.500, 0.500]", "100 %", "–"]
@@ -150,6 +150,12 @@ def test_the_whole_way_finds_what_decides_and_does_not_measure_twice(
     assert "photos measured: 15/15" in capfd.readouterr().err
     assert preferences(tmp_path / "data", tmp_path / "cache", 1) == document
     assert "photos measured" not in capfd.readouterr().err
+
+
+def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
+    records, pairs = built(tmp_path / "data", 2)
+    jobs = jobs_of(tmp_path / "data", {record.id: record for record in records}, pairs)
+    assert measured_crops(jobs, tmp_path / "one", 1) == measured_crops(jobs, tmp_path / "two", 2)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
