@@ -1,0 +1,327 @@
+"""The vocabulary of claims: the words of a sentence as the tokens that the claim language is written in.
+
+Tokens in capitals carry measurable meaning or change it (`SUBJECT`, `LEFT`, `NOT`); words in small letters are free
+color. This module knows words and idioms; what a row of tokens claims is for `claim_kinds`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+_ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+_WRITING = (
+    (r"[‘’`´]", "'"),
+    (r"\s*[—–―]\s*|\s-+\s|[()\[\]{}“”\"]", " , "),
+    (r"\bcan't\b|\bcannot\b", "can not"),
+    (r"\bwon't\b", "will not"),
+    (r"n't\b", " not"),
+    (r"'(?:s|re)\b|(?<=s)'(?=\s)", ""),
+    (r"°", " degrees "),
+    (r"\bper ?cent\b|\bpct\b|%", " percent "),
+    (r"(?<![\d.])(\d{1,2})(?:\s*[:×x]\s*|\s?-?by-?\s?)(\d{1,2})(?![\d.]| percent)", r" RATIO\1:\2 "),
+    (r"#(?=\d)", "number "),
+    (r"(?<=\w)-(?=\w)", " "),
+    (r"(?<!\d):|:(?!\d)", " , "),
+    (r"/", " and "),
+    (r",(?!\d)|(?<!\d),", " , "),
+    (r"(?<!\d)\.|\.(?!\d)", " "),
+    (r"'", " "),
+    (r"[^\w\s.,:]+", " UNREADABLE "),
+)
+"""Marks as words: applied to one sentence in small letters."""
+
+_VOCABULARY = """
+.: a an the does do did its their his her own quite really exactly precisely perfectly dead
+.: squarely neatly nicely cleanly comfortably naturally beautifully gently calmly clearly plainly simply just firmly
+.: well truly indeed also too still now already thus therefore hence then overall here entirely fully wholly
+.: completely strongly generously cleanly safely pleasantly elegantly prominently visually strictly distinctly
+VERY: very
+LEFT: left leftmost leftward
+RIGHT: right rightmost rightward
+TOP: upper top topmost uppermost
+BOTTOM: lower bottom bottommost lowermost
+ABOVE: above overhead over
+BELOW: below beneath underneath
+THIRDS: thirds
+MIDDLE: center centre centers centres centered centred middle central centrally centering centring
+HORIZONTALLY: horizontally sideways
+VERTICALLY: vertically
+GOLDEN: golden phi
+POINT: intersection intersections crossing crossings crosspoint
+CORNER: corner corners quadrant quadrants
+HALF: half halves
+SIDE: side sides
+EDGE: edge edges border borders boundary margin
+LINE: line lines
+SUBJECT: subject subjects protagonist
+FACE: face faces head heads
+PERSON: people person persons humans
+THING: thing things object objects element elements
+HORIZON: horizon horizons skyline
+LEVEL: level leveled levelled horizontal horizontals
+STRAIGHT: straight
+TILT: tilt tilts tilted tilting slope slopes sloped sloping crooked skewed askew
+VERTICAL: vertical verticals upright uprights
+DIAGONAL: diagonal diagonals diagonally slanted slanting slant slants oblique
+LEADING: leading
+CONVERGE: converge converges converging converged
+VANISHING: vanishing
+CURVE: curve curves curved curving curvature winding winds arc arcs sinuous serpentine meanders meandering
+TRIANGLE: triangle triangles triangular pyramidal
+SYMMETRY: symmetry symmetric symmetrical symmetrically
+MIRROR: mirror mirrors mirrored mirroring
+ASYMMETRY: asymmetry asymmetric asymmetrical
+AXIS: axis axes
+PATTERN: pattern patterns patterned repetition repetitions repetitive tessellation
+REPEAT: repeat repeats repeated repeating recurs recurring
+MOTIF: motif motifs
+EMPTY: empty emptiness
+SPACE: space spaces room air headroom spacing
+ROOMY: roomy roomier airy airier
+BALANCE: balance balances balanced balancing equilibrium
+UNBALANCED: unbalanced imbalance imbalanced lopsided
+WEIGHT: weight mass masses
+HEAVY: heavy heavier heaviest
+ASPECT: aspect ratio ratios proportions orientation format
+SQUARE: square
+PORTRAIT: portrait
+LANDSCAPE: landscape
+TALL: tall high
+TALLER: taller higher
+BROAD: broad
+CROP: crop crops cropping framing framings proposal proposals candidate candidates option options version versions
+CROP: alternative alternatives variant variants choice choices
+FRAME: frame frames composition image picture
+PHOTO: photo photograph original uncropped
+TIGHT: tight
+TIGHTER: tighter narrower closer
+TIGHTEST: tightest narrowest closest
+WIDE: wide loose
+WIDER: wider looser broader
+WIDEST: widest loosest broadest
+MEDIUM: medium moderate
+LARGER: larger bigger
+LARGEST: largest biggest
+SMALLER: smaller
+SMALLEST: smallest
+LARGE: large big
+SMALL: small tiny
+EMPTIER: emptier
+EMPTIEST: emptiest
+STRONGER: stronger clearer
+STRONGEST: strongest clearest
+WEAKER: weaker fainter
+FURTHER: further farther nearer
+MORE: more
+LESS: less fewer
+MOST: most mostly
+LEAST: least fewest
+BETTER: better
+BEST: best
+WORSE: worse worst
+AS: as
+THAN: than
+COMPARED: compared
+WIDTH: width breadth
+HEIGHT: height
+AREA: area
+DEGREE: degree degrees
+PERCENT: percent percentage
+HALFWAY: halfway midway
+WHOLE: whole full entire complete intact uncut unbroken total untouched entirety
+PART: part parts partly partially portion
+NEARLY: almost nearly roughly about approximately around some slightly somewhat practically virtually near circa
+BE: is are was were be being been am remain remains remaining stay stays staying becomes become becoming appears
+BE: appear
+STAND: stand stands standing sit sits sitting rest rests resting fall falls falling land lands landing lie lies
+STAND: lying placed positioned located aligned aligns anchored set situated rises runs run running spans span
+STAND: stretches stretch
+PUT: put puts putting place places placing position positions positioning align anchor anchors anchoring aligning
+PUT: setting settles brings bring bringing shifts shift shifting moves move moving
+HAVE: has have having show shows showing shown contains contain gives give giving leaves leave leaving with offers
+HAVE: offer lends lend provides provide features
+KEEP: keep keeps keeping kept retain retains retained retaining preserve preserves preserved preserving hold holds
+KEEP: holding include includes including included maintain maintains maintained maintaining contained captures
+CUT: cut cuts cutting clip clips clipped clipping slice slices slicing sliced chop chops chopped chopping truncate
+CUT: truncates truncated truncating cropped amputates sever severs severed slash slashes
+LOSE: lose loses losing lost drop drops dropping dropped exclude excludes excluded excluding omit omits omitted
+LOSE: omitting missing misses
+REMOVE: remove removes removing removed trim trims trimming trimmed eliminate eliminates eliminated eliminating
+REMOVE: discard discards discarded discarding
+OCCUPY: occupy occupies occupying fill fills filling filled covers cover covering takes take
+NOT: not
+NO: no none nothing nobody zero
+NEVER: never
+WITHOUT: without
+NEITHER: neither nor
+LACK: lack lacks lacking absent absence
+GONE: gone vanishes vanish disappears disappear
+ON: on onto upon along at
+IN: in inside into within
+OF: of
+TO: to toward towards
+FROM: from
+OFF: off
+AND: and
+BETWEEN: between
+BOTH: both
+EACH: each
+ALL: all everything
+EVERY: every any
+ONLY: only solely sole
+SEVERAL: several many various multiple numerous
+OTHERS: others rest rivals
+OTHER: other
+BUT: but while whereas yet although though however
+IT: it they them itself themselves
+SELF: this
+AVOID: avoid avoids avoiding avoided fail fails failing failed refuse refuses deny denies prevent prevents hardly
+AVOID: barely scarcely seldom rarely neglects ignores ignore ignoring break breaks breaking broken destroys
+AVOID: destroyed ruins ruined disturbs weakens weakened sacrifices sacrificed abandons despite unlike except away
+AVOID: instead rather far against contradicts violates violating breaks disrupts disrupted spoils spoiled poorly
+AVOID: excessively insufficient
+MODAL: would could should might may must if unless ought wants needs seems supposedly perhaps maybe possibly
+MODAL: probably likely pretend pretends tries try trying hopes formerly previously originally once false untrue
+MODAL: wrong wrongly incorrect incorrectly contrary lie myth allegedly apparently presumably
+TWICE: twice double doubles doubled triple thrice times
+FORMER: former latter
+LAST: last final
+"""
+"""`TOKEN: words`; the words of `.` are dropped, for they change nothing that is measured."""
+
+_PHOTO = "(?:photo(?:graph)?|image|picture|original|shot|frame|framing|composition|it)"
+_ANY_CROP = "(?:a|any|the|this|no)? ?(?:tighter |closer |other )?crop(?:ping)?(?: it)?"
+_KEEP = (
+    rf"{_PHOTO} (?:is |works |looks )?(?:already )?(?:best|fine|strongest|complete) (?:left |kept )?(?:as it (?:is|stands)|as is|untouched|uncropped|alone)",
+    r"best (?:left |kept )?(?:as it (?:is|stands)|as is|untouched|uncropped|alone)",
+    rf"(?:keep|keeps|keeping|leave|leaves|leaving) (?:the |this )?(?:original |whole |full |entire )*{_PHOTO}(?: framing| composition)? (?:as it (?:is|stands)|as is|untouched|uncropped|unchanged|alone)",
+    rf"(?:keep|keeping|leave) the (?:original|whole|full|entire)(?: original)? {_PHOTO}",
+    rf"(?:the )?original {_PHOTO}(?: is)? (?:kept|left|retained)",
+    r"(?:so )?i (?:would )?(?:keep|leave) it(?: whole| as it is)?",
+    rf"(?:nothing|little) (?:is |would be |can be |could be |will be )(?:gained|won|improved)(?: (?:by|from|with) {_ANY_CROP})?",
+    rf"(?:nothing|little) to (?:be )?(?:gain|win|improve|gained|won)(?: (?:by|from|with) {_ANY_CROP})?",
+    rf"{_ANY_CROP} would (?:only )?(?:gain|add|bring|improve) nothing",
+    rf"no (?:tighter )?crop (?:would )?(?:improves?|betters?|beats)(?: on| upon)?(?: the| this)?(?: whole| full| entire| original)* {_PHOTO}",
+    r"no (?:need|reason) (?:to crop|for a crop)|needs? no crop(?:ping)?",
+    rf"{_ANY_CROP} would only (?:remove|lose|cut|weaken|spoil|break)(?: away| off)?(?: part of| some of)?(?: the| its)? [a-z]+",
+)
+"""How prose says that the photo is best as it is: tried on the words before they become tokens."""
+
+_IDIOMS = (
+    # order counts: each row sees what the rows above it made
+    (
+        "",
+        r"RIGHT(?= (?:IN|ON) (?:MIDDLE|LEFT|RIGHT|TOP|BOTTOM))|AS first sight|first OF ALL|ON OTHER hand|(?<=LEFT )hand",
+    ),
+    ("", r"(?<=RIGHT )hand|looking(?= SPACE)|breathing(?= SPACE)|head(?= SPACE)|(?<=SPACE )TO (?:breathe|look|move)"),
+    (
+        "SPACE",
+        r"(?:negative|EMPTY|open|blank|clear|breathing|MORE EMPTY) (?:SPACE|AREA)|EMPTY (?=LEFT|RIGHT|TOP|BOTTOM)",
+    ),
+    ("RULEOFTHIRDS", r"rules? OF (?:THIRDS|third)(?: grid| LINE)?"),
+    ("GOLDEN", r"GOLDEN (?:ASPECT|section|mean|spiral|proportion|CUT)"),
+    ("POINT", r"power (?:points?|POINT)|POINT power"),
+    ("MIDDLE", r"(?:FRAME|CROP|HALFWAY) MIDDLE"),
+    ("OFFCENTER", r"(?:OFF|AVOID FROM) MIDDLE(?! OF)"),
+    (
+        "SUBJECT",
+        r"(?:main |primary |principal |key |single |sole |lone )*(?:SUBJECT(?: matter)?|focal points?|(?:point|MIDDLE) OF interest)",
+    ),
+    ("SUBJECT", r"(?:main|MIDDLE) (?:THING|MOTIF|figure)"),
+    ("ASPECTWIDE", r"(?:WIDER|BROAD) THAN (?:IT |BE )*TALL|(?:LANDSCAPE|LEVEL) (?:ASPECT|shape|CROP|FRAME)"),
+    ("ASPECTTALL", r"TALLER THAN (?:IT |BE )*(?:WIDE|BROAD)|(?:PORTRAIT|VERTICAL) (?:ASPECT|shape|CROP|FRAME)"),
+    ("ASPECTSQUARE", r"SQUARE(?: (?:ASPECT|shape|CROP|FRAME))*"),
+    ("", r"(?:ABOVE|across|through|throughout) (?:WHOLE )?(?:FRAME|PHOTO|CROP)"),
+    ("PHOTO", r"(?:WHOLE |PHOTO )+(?:FRAME|PHOTO|CROP|scene|view|shot)|PHOTO (?:FRAME|CROP)|PHOTO"),
+    ("ASPECTSAME", r"(?:same|PHOTO)(?: PHOTO)? ASPECT(?: (?:AS|OF) PHOTO)?|ASPECT OF PHOTO|same ASPECT AS PHOTO"),
+    (
+        "THIRD",
+        r"(?:(?<=LEFT )|(?<=RIGHT )|(?<=TOP )|(?<=BOTTOM ))(?:third|THIRDS)|third(?= LINE| POINT)|(?<!\d )THIRDS",
+    ),
+    ("FRACTION0.667", r"2 THIRDS"),
+    ("FRACTION0.75", r"3 quarters?"),
+    ("FRACTION0.333", r"1 third(?! (?:CROP|LINE))"),
+    ("FRACTION0.25", r"1 quarter|quarter(?= OF)"),
+    ("FRACTION0.5", r"(?<!LEFT )(?<!RIGHT )(?<!TOP )(?<!BOTTOM )HALF(?! AND)"),
+    *(
+        (f"ORD{number}", rf"(?:CROP |number ){number}(?! PERCENT)\b|{word}(?: (?:1|CROP|FRAME))?")
+        for number, word in enumerate(ORDINALS, 1)
+    ),
+    ("ORD0", r"LAST(?: (?:1|CROP))?"),
+    ("SELF", r"(?:SELF|chosen|decided|selected) (?:CROP|1|FRAME)|ORD0(?= decision)"),
+    ("", r"EACH OTHER(?! CROP| 1)|1 another"),
+    ("NOOTHER", r"NO (?:OF )?(?:OTHERS|OTHER(?: CROP| 1)?)|NEITHER (?:OF )?OTHERS?(?: CROP)?"),
+    (
+        "OTHERS",
+        r"(?:OF )?(?:ALL |EVERY |EACH |ALL OF |EVERY OF )?(?:OTHERS(?: \d)?|OTHER(?: \d)?(?: CROP| 1)?)(?: CROP)?",
+    ),
+    (
+        "OTHERS",
+        r"(?:OF )?(?:ALL|EVERY)(?: OF)?(?: \d)? CROP|OF (?:ALL )?[2-6](?: CROP)?$|OF (?:ALL )?[2-6](?: CROP)?(?= ,)|OF ALL(?= ,|$)",
+    ),
+    (
+        "CONVERGE",
+        r"(?:LEADING )?LINE (?:that )?(?:LEADING|lead|CONVERGE)(?: TO| ON)?(?: 1| single| common| same)? (?:point|VANISHING)",
+    ),
+    ("VANISHING", r"VANISHING (?:points?|POINT)"),
+    ("CONVERGE", r"CONVERGE(?: DIAGONAL)?(?: LINE)?"),
+    ("DIAGONAL", r"(?:LEADING |DIAGONAL |TILT )+LINE|LEADING DIAGONAL|TILT LINE"),
+    ("AXIS", r"(?:VERTICAL |LEVEL |MIRROR |SYMMETRY |MIDDLE )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?"),
+    (
+        "SYMMETRY",
+        r"(?:NEARLY )?MIRROR(?: (?:SYMMETRY|EACH OTHER|1 another|images?))*(?: OF EACH OTHER| OF 1 another)?|MIRROR",
+    ),
+    ("HORIZON", r"(?:LEVEL |STRAIGHT )+(?:LINE|EDGE)|HORIZON LINE"),
+    ("VERTICAL", r"VERTICAL (?:LINE|EDGE|VERTICAL)"),
+    ("CURVE", r"s CURVE|CURVE (?:LINE|CURVE)"),
+    ("PATTERN", r"(?:REPEAT )+(?:PATTERN|MOTIF|shapes?|LINE)|(?:same |1 )?MOTIF REPEAT|REPEAT|PATTERN OF REPEAT"),
+    ("WEIGHT", r"visual WEIGHT"),
+    ("FULLWIDTH", r"WHOLE WIDTH|FROM LEFT (?:EDGE )?TO RIGHT(?: EDGE)?|FROM SIDE TO SIDE|FROM EDGE TO EDGE"),
+    ("FULLHEIGHT", r"WHOLE HEIGHT|FROM TOP (?:EDGE )?TO BOTTOM(?: EDGE)?|FROM BOTTOM TO TOP"),
+)
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, str]:
+    table: dict[str, str] = {}
+    for row in _VOCABULARY.strip().split("\n"):
+        token, _, words = row.partition(": ")
+        table |= dict.fromkeys(words.split(), "" if token == "." else token)
+    table |= {word: str(number) for number, word in enumerate(_ONES) if number}
+    table |= {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
+    return table
+
+
+_COMPILED = tuple((token, re.compile(rf"(?<!\S)(?:{pattern})(?!\S)")) for token, pattern in _IDIOMS)
+_KEEP_COMPILED = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in _KEEP))
+_MARKS = tuple((re.compile(pattern), words) for pattern, words in _WRITING)
+
+
+def tokens(sentence: str) -> str:
+    """A sentence (no full stop or semicolon inside) as tokens with single spaces.
+
+    >>> tokens("The subject doesn't sit on the left-hand third.")
+    'SUBJECT NOT STAND ON LEFT THIRD'
+    """
+    text = unicodedata.normalize("NFKC", sentence).lower()
+    text = _KEEP_COMPILED.sub(" KEEPWORDS ", text)
+    for mark, words in _MARKS:
+        text = mark.sub(words, text)
+    text = re.sub(r"\b(?:a|one) (third|quarter|fifth|half)\b(?! (?:line|crop|proposal|option))", r"one \1", text)
+    table = _words()
+    row = " ".join(filter(None, (_token(word, table) for word in text.split())))
+    row = re.sub(r"(?<!\S)([2-9]0) ([1-9])(?!\S)", lambda both: str(int(both[1]) + int(both[2])), row)
+    for token, pattern in _COMPILED:
+        row = " ".join(pattern.sub(token, row).split())
+    return row
+
+
+def _token(word: str, table: dict[str, str]) -> str:
+    if word in table:
+        return table[word]
+    return "" if word.endswith("ly") else word
