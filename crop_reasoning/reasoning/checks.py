@@ -10,10 +10,12 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from crop_reasoning.composition.analysis import Evidence
 from crop_reasoning.composition.elements import THRESHOLD
 from crop_reasoning.composition.placement import NEAR, position_word
 from crop_reasoning.geometry import Box
-from crop_reasoning.reasoning.claim_kinds import ELEMENT_OF, Claim
+from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
+from crop_reasoning.reasoning.claims import Claim
 from crop_reasoning.reasoning.frames import Seen
 from crop_reasoning.reasoning.geometry_checks import stands_out
 from crop_reasoning.reasoning.places import GOLDEN_NEAR, Place, off, place_of
@@ -42,6 +44,12 @@ ROOM, ROOM_AROUND = 0.15, 0.04
 """Of the frame's side: gap between subject and side that is room; on every side, that is margin."""
 ASPECT_TOLERANCE = 0.02
 """Of the ratio in pixels."""
+SMALL, LARGE = 0.12, 0.2
+"""Share of the frame: a subject is small up to the one, large from the other."""
+TRIMMED = 0.02
+"""Of the photo's side: a crop's border this far inside it trims that side."""
+EQUAL_ROOM = 0.06
+"""Of the frame's side: gaps that differ by less are equal."""
 SURE = 99.0
 
 
@@ -76,6 +84,11 @@ def _place(claim: Claim, seen: Seen) -> Judged:
     return Judged(-off(place, seen.place) / PLACE_BAND, _subject(seen))
 
 
+def _off_center(claim: Claim, seen: Seen) -> Judged:
+    judged = _place(claim, seen)
+    return judged if seen.place is None or seen.kept < LOST else Judged(-judged.margin, judged.measured)
+
+
 def _position(claim: Claim, seen: Seen) -> Judged:
     place = place_of(claim.args["run"])
     words = f"the crop lies {position_word(seen.box)}"
@@ -92,10 +105,10 @@ _SIZES = {
 
 
 def _size(claim: Claim, seen: Seen) -> Judged:
-    low, high = _SIZES[claim.args.get("size") or claim.args["size2"]]
+    low, high = _SIZES[claim.args["size"]]
     area = seen.box.area
     margin = min(area - low, high - area) / SIZE_BAND
-    return Judged(-SURE if seen.box.is_whole else margin, f"the crop keeps {area:.0%} of the photo")
+    return Judged(-SURE if seen.box.is_whole else min(margin, SURE), f"the crop keeps {area:.0%} of the photo")
 
 
 def _number(claim: Claim) -> float:
@@ -172,17 +185,33 @@ def _cut_nothing(claim: Claim, seen: Seen) -> Judged:
     )
 
 
+def _large(claim: Claim, seen: Seen) -> Judged:
+    if seen.subject is None:
+        return _yes(False, _subject(seen))
+    share = seen.subject_share
+    margin = (SMALL - share) if claim.args["large"] == "SMALL" else (share - LARGE)
+    return Judged(margin / SIZE_BAND, f"the subject takes {share:.0%} of the frame")
+
+
+def _subject_share(claim: Claim, seen: Seen) -> Judged:
+    share = seen.subject_share
+    return _near(share, claim, f"the subject takes {share:.0%} of the frame")
+
+
+def _tighter(claim: Claim, seen: Seen) -> Judged:
+    area = seen.box.area
+    return Judged((1 - area - AREA_TIE) / (AREA_TIE / 2), f"the crop keeps {area:.0%} of the photo")
+
+
 def _count_of(claim: Claim, found: int, words: str) -> Judged:
     said = claim.args.get("count", "1").strip()
     match said:
         case "NO" | "WITHOUT" | "NEITHER":
             return _yes(found == 0, words)
-        case "SEVERAL":
+        case "SEVERAL" | "EVERY":
             return _yes(found >= 1, words)
         case "BOTH":
             return _yes(found == 2, words)
-        case "EVERY":
-            return _yes(found >= 1, words)
     return _yes(found == int(said), words)
 
 
@@ -227,14 +256,37 @@ def _level(claim: Claim, seen: Seen) -> Judged:
     return Judged((LEVEL_DEGREES - abs(tilt)) / TILT_BAND, f"the level line is {tilt:+.1f} degrees off level")
 
 
-def _horizon_place(claim: Claim, seen: Seen) -> Judged:
-    seen_line, place = seen.evidence("horizontal"), place_of(claim.args["run"])
-    if seen_line is None or seen_line.line is None or place is None:
-        return _yes(False, "no level line is seen")
-    y = (seen_line.line[1] + seen_line.line[3]) / 2
-    if place.down is None:
-        return _yes(False, f"the level line is at {y:.2f} of the height")
-    return Judged(-off(Place(down=place.down), (0.5, y)) / PLACE_BAND, f"the level line is at {y:.2f} of the height")
+def _line_place(name: str) -> Callable[[Claim, Seen], Judged]:
+    """Of a level line its height, of a mirror axis its place along the side it halves, of leading lines their meeting."""
+
+    def check(claim: Claim, seen: Seen) -> Judged:
+        found, place = seen.evidence(name), place_of(claim.args["run"])
+        point = _spot(found) if found else None
+        if point is None or place is None:
+            return _yes(False, f"no {name} line is seen" if found is None else "it has no such point")
+        x, y = point
+        wanted = Place(place.across if x is not None else None, place.down if y is not None else None)
+        if wanted == Place():
+            return _yes(False, "it has no such place")
+        words = ", ".join(f"{value:.2f} {way}" for value, way in ((x, "across"), (y, "down")) if value is not None)
+        return Judged(-off(wanted, (x or 0.0, y or 0.0)) / PLACE_BAND, f"it is at {words}")
+
+    return check
+
+
+def _spot(found: Evidence) -> tuple[float | None, float | None] | None:
+    if found.name == "diagonal":
+        return found.vanishing
+    if found.line is None:
+        return None
+    x1, y1, x2, y2 = found.line
+    upright = found.name == "symmetric" and x1 == x2
+    return ((x1 + x2) / 2, None) if upright else (None, (y1 + y2) / 2)
+
+
+def _horizon_off_center(claim: Claim, seen: Seen) -> Judged:
+    judged = _line_place("horizontal")(Claim("", {"run": "MIDDLE"}), seen)
+    return judged if seen.evidence("horizontal") is None else Judged(-judged.margin, judged.measured)
 
 
 def _line_share(claim: Claim, seen: Seen) -> Judged:
@@ -268,7 +320,8 @@ def _axis(claim: Claim, seen: Seen) -> Judged:
 def _lines_meet(claim: Claim, seen: Seen) -> Judged:
     found = seen.evidence("diagonal")
     count = len(found.leading) if found else 0
-    return _yes(count == int(claim.args["count"]), f"{count} lines meet")
+    true = count >= 3 if claim.args["count"] == "SEVERAL" else count == int(claim.args["count"])
+    return _yes(true, f"{count} lines meet")
 
 
 _STRIPS = {
@@ -280,17 +333,37 @@ _STRIPS = {
 _SAME_SIDE = {"ABOVE": "TOP", "BELOW": "BOTTOM"}
 
 
+def _sides(claim: Claim) -> list[str]:
+    words = (_SAME_SIDE.get(word, word) for word in claim.args["sides"].split())
+    return [word for word in words if word in _STRIPS]
+
+
 def _space_side(claim: Claim, seen: Seen) -> Judged:
-    sides = [_SAME_SIDE.get(word, word) for word in claim.args["run"].split() if _SAME_SIDE.get(word, word) in _STRIPS]
-    empty = {side: seen.emptiness(_STRIPS[side]) for side in sides}
-    margins = [
-        max((seen.gaps.get(side, 0.0) - ROOM) / EMPTY_BAND, (share - EMPTY_SIDE) / EMPTY_BAND)
-        for side, share in empty.items()
-    ]
-    words = ", ".join(
-        f"{side.lower()}: {share:.0%} empty, gap {seen.gaps.get(side, 0):.2f}" for side, share in empty.items()
-    )
-    return Judged(min(margins, default=-SURE), words)
+    empty = {side: seen.emptiness(_STRIPS[side]) for side in _sides(claim)}
+    margins = [max(seen.gaps.get(side, 0.0) - ROOM, share - EMPTY_SIDE) / EMPTY_BAND for side, share in empty.items()]
+    words = (f"{side.lower()}: {share:.0%} empty, gap {seen.gaps.get(side, 0):.2f}" for side, share in empty.items())
+    return Judged(min(margins, default=-SURE), ", ".join(words))
+
+
+def _space_equal(claim: Claim, seen: Seen) -> Judged:
+    if not seen.gaps:
+        return _yes(False, _subject(seen))
+    pair = ("LEFT", "RIGHT") if claim.args["way"] == "across" else ("TOP", "BOTTOM")
+    one, other = (seen.gaps[side] for side in pair)
+    return Judged((EQUAL_ROOM - abs(one - other)) / (EQUAL_ROOM / 3), f"the gaps are {one:.2f} and {other:.2f}")
+
+
+def _trim(claim: Claim, seen: Seen) -> Judged:
+    box = seen.box
+    cut = {"LEFT": box.x1, "TOP": box.y1, "RIGHT": 1 - box.x2, "BOTTOM": 1 - box.y2}
+    least = min((cut[side] for side in _sides(claim)), default=SURE) if "sides" in claim.args else 1 - box.area
+    words = ", ".join(f"{side.lower()} {share:.2f}" for side, share in cut.items())
+    trimmed = (least - TRIMMED) / (TRIMMED / 2)
+    if "empty" not in claim.args or box.area > 1 - TRIMMED:
+        return Judged(trimmed, f"trimmed: {words}")
+    kept = seen.analysis.negative_space * box.area
+    gone = (seen.emptiness_of_photo - kept) / (1 - box.area)
+    return Judged(min(trimmed, (gone - EMPTY_SIDE) / EMPTY_BAND), f"trimmed: {words}; {gone:.0%} of that is empty")
 
 
 def _space_around(claim: Claim, seen: Seen) -> Judged:
@@ -300,8 +373,7 @@ def _space_around(claim: Claim, seen: Seen) -> Judged:
 
 def _space(claim: Claim, seen: Seen) -> Judged:
     share = seen.analysis.negative_space
-    sign = -1 if claim.args.get("amount", "").startswith("little") else 1
-    return Judged(sign * (share - EMPTY_FRAME) / EMPTY_BAND, f"{share:.0%} of the frame is empty")
+    return Judged((share - EMPTY_FRAME) / EMPTY_BAND, f"{share:.0%} of the frame is empty")
 
 
 def _balance(claim: Claim, seen: Seen) -> Judged:
@@ -347,7 +419,7 @@ def placed(name: str, seen: Seen) -> float:
 
 CHECKS: dict[str, Callable[[Claim, Seen], Judged]] = {
     "place": _place,
-    "off center": _place,
+    "off center": _off_center,
     "position": _position,
     "size": _size,
     "whole frame": _whole_frame,
@@ -365,7 +437,15 @@ CHECKS: dict[str, Callable[[Claim, Seen], Judged]] = {
     "subject": _some_subject,
     "tilt": _tilt,
     "level": _level,
-    "horizon place": _horizon_place,
+    "horizon place": _line_place("horizontal"),
+    "horizon off center": _horizon_off_center,
+    "axis place": _line_place("symmetric"),
+    "vanishing place": _line_place("diagonal"),
+    "trim": _trim,
+    "space equal": _space_equal,
+    "subject large": _large,
+    "subject share": _subject_share,
+    "tighter than the photo": _tighter,
     "line share": _line_share,
     "axis": _axis,
     "lines meet": _lines_meet,

@@ -14,9 +14,12 @@ from crop_reasoning.reasoning.checks import (
     SURE,
     Judged,
 )
-from crop_reasoning.reasoning.claim_kinds import ELEMENT_OF, Claim
+from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
+from crop_reasoning.reasoning.claims import Claim
 from crop_reasoning.reasoning.frames import Seen
 
+SAME = 0.15
+"""Log of areas: two frames, or the subject in them, are of "the same size"."""
 _LESS = ("TIGHTER", "SMALLER", "LESS", "WORSE", "WEAKER", "TIGHTEST", "SMALLEST", "LEAST", "WEAKEST")
 
 
@@ -47,6 +50,9 @@ def compare(claim: Claim, seen: Seen, others: Sequence[Seen]) -> Judged:
     element = ELEMENT_OF.get(claim.args.get("element", ""), "")
     if not others or ("subject" in name and seen.subject is None):
         return Judged(-SURE, "there is nothing to compare with")
+    if degree == "same":
+        apart = max(abs(quantity(seen, element) - quantity(other, element)) for other in others)
+        return Judged((SAME - apart) / (SAME / 4), f"{words} differs by {apart:.2f}")
     word = claim.args.get("more") or claim.args["most"]
     sign = -1 if word.split()[0] in _LESS else 1
     own = quantity(seen, element)

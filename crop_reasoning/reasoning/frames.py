@@ -11,7 +11,7 @@ from crop_reasoning.composition.analysis import Analysis, Evidence, Measured, an
 from crop_reasoning.composition.placement import within
 from crop_reasoning.composition.primitives import Point, frame_of
 from crop_reasoning.composition.weight import EdgeCuts
-from crop_reasoning.geometry import Box, aspect_px, clip, inside
+from crop_reasoning.geometry import WHOLE, Box, aspect_px, clip, inside
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,12 @@ class Seen:
         """How far the visual weight's centroid lies from the middle, in [0,1] of the frame's sides."""
         x, y = self.analysis.balance.centroid
         return math.hypot(x - 0.5, y - 0.5)
+
+    @cached_property
+    def emptiness_of_photo(self) -> float:
+        """Share of empty space in the whole photo."""
+        weights = self.measured.weights
+        return 1.0 if weights is None else weight.negative_space(weights, frame_of(WHOLE, self.measured.work))
 
     def strength(self, element: str) -> float:
         return self.analysis.strengths.get(element, 0.0)

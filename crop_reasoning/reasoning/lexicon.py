@@ -56,7 +56,7 @@ POINT: intersection intersections crossing crossings crosspoint
 CORNER: corner corners quadrant quadrants
 HALF: half halves
 SIDE: side sides
-EDGE: edge edges border borders boundary margin
+EDGE: edge edges border borders boundary
 LINE: line lines
 SUBJECT: subject subjects protagonist
 FACE: face faces head heads
@@ -81,7 +81,7 @@ PATTERN: pattern patterns patterned repetition repetitions repetitive tessellati
 REPEAT: repeat repeats repeated repeating recurs recurring
 MOTIF: motif motifs
 EMPTY: empty emptiness
-SPACE: space spaces room air headroom spacing
+SPACE: space spaces room air headroom spacing margin margins
 ROOMY: roomy roomier airy airier
 BALANCE: balance balances balanced balancing equilibrium
 UNBALANCED: unbalanced imbalance imbalanced lopsided
@@ -184,7 +184,11 @@ AVOID: avoid avoids avoiding avoided fail fails failing failed refuse refuses de
 AVOID: barely scarcely seldom rarely neglects ignores ignore ignoring break breaks breaking broken destroys
 AVOID: destroyed ruins ruined disturbs weakens weakened sacrifices sacrificed abandons despite unlike except away
 AVOID: instead rather far against contradicts violates violating breaks disrupts disrupted spoils spoiled poorly
-AVOID: excessively insufficient
+AVOID: excessively insufficient devoid bereft robs robbed stripped deprived kills hides hidden obscures obscured
+AVOID: blurs blurred cancels undoes undone upset upsets interrupts interrupted sabotages betrays forgoes forgo eschews
+AVOID: shuns spurns rejects rejected dispenses escapes flees evades evaded dodges misses defies defeats undermines
+AVOID: undermined compromises compromised distorts distorted damages damaged mars marred blocks blocked lets
+WEAK: weak faint scant negligible vague subtle hint traces trace
 MODAL: would could should might may must if unless ought wants needs seems supposedly perhaps maybe possibly
 MODAL: probably likely pretend pretends tries try trying hopes formerly previously originally once false untrue
 MODAL: wrong wrongly incorrect incorrectly contrary lie myth allegedly apparently presumably
@@ -276,7 +280,7 @@ _IDIOMS = (
         "SYMMETRY",
         r"(?:NEARLY )?MIRROR(?: (?:SYMMETRY|EACH OTHER|1 another|images?))*(?: OF EACH OTHER| OF 1 another)?|MIRROR",
     ),
-    ("HORIZON", r"(?:LEVEL |STRAIGHT )+(?:LINE|EDGE)|HORIZON LINE"),
+    ("HORIZON", r"LEVEL (?:LINE|EDGE)|HORIZON LINE"),
     ("VERTICAL", r"VERTICAL (?:LINE|EDGE|VERTICAL)"),
     ("CURVE", r"s CURVE|CURVE (?:LINE|CURVE)"),
     ("PATTERN", r"(?:REPEAT )+(?:PATTERN|MOTIF|shapes?|LINE)|(?:same |1 )?MOTIF REPEAT|REPEAT|PATTERN OF REPEAT"),

@@ -13,8 +13,7 @@ from crop_reasoning.composition.analysis import Measured
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.geometry import WHOLE, Box, aspect_px
 from crop_reasoning.reasoning.checks import CHECKS, STRENGTH_BAND, Judged, passes, placed
-from crop_reasoning.reasoning.claim_kinds import Claim
-from crop_reasoning.reasoning.claims import claims
+from crop_reasoning.reasoning.claims import NOT_UNDERSTOOD, Claim, claims
 from crop_reasoning.reasoning.comparisons import compare
 from crop_reasoning.reasoning.frames import Seen
 from crop_reasoning.reasoning.geometry_checks import element_is_there, stands_out, subject_is_measured
@@ -22,6 +21,7 @@ from crop_reasoning.reasoning.rationale import Element, Rationale
 
 VERSION = "verify/1"
 """Changes whenever the same rationale may be judged otherwise."""
+_NO_OTHERS = Judged(0, "there are no other proposals")
 _GRID = 1 / 1000  # of a side: what a codec rounds coordinates to
 
 
@@ -81,7 +81,7 @@ def verify(rationale: Rationale, measured: Measured, *, aspect: tuple[int, int] 
     for index, proposal in enumerate(rationale.proposals):
         for name in proposal.serves:
             _check_served(case, name, proposal.box, f"proposals[{index}].serves")
-        _check_text(case, proposal.reason, proposal.box, f"proposals[{index}].reason", index)
+        _check_text(case, proposal.reason, proposal.box, f"proposals[{index}].reason")
     _check_decision(case, aspect)
     return Verdict(case.count, tuple(case.found))
 
@@ -137,8 +137,7 @@ def _check_decision(case: _Case, aspect: tuple[int, int] | None) -> None:
     if decision.keep and decision.why.strip():
         told = bool(said & {"keep", "most area", "whole frame"}) or "not_understood" in said
         case.check(told, "keep_unsaid", "decision.why", decision.why, "the decision is the whole frame")
-    own = next((index for index, proposal in enumerate(proposals) if proposal.box == box), None)
-    _check_text(case, decision.why, box, "decision.why", own)
+    _check_text(case, decision.why, box, "decision.why")
 
 
 def _check_aspect(case: _Case, box: Box, aspect: tuple[int, int]) -> None:
@@ -149,45 +148,46 @@ def _check_aspect(case: _Case, box: Box, aspect: tuple[int, int]) -> None:
     case.check(true, "aspect_asked", "decision.box", f"{aspect[0]}:{aspect[1]}", f"width over height is {ratio:.3f}")
 
 
-def _check_text(case: _Case, text: str, box: Box, where: str, own: int | None = None) -> None:
+def _check_text(case: _Case, text: str, box: Box, where: str) -> None:
     for claim in claims(text):
-        for truth, judged in _judged(case, claim, box, own):
+        for truth, judged in _judged(case, claim, box):
             case.check(truth, claim.kind.replace(" ", "_"), where, claim.words, judged.measured)
 
 
-def _judged(case: _Case, claim: Claim, box: Box, own: int | None) -> Iterator[tuple[bool, Judged]]:
-    """A claim's verdict: one for the frames it speaks of, one more for those that "only" leaves out."""
-    if claim.kind == "not_understood":
+def _judged(case: _Case, claim: Claim, box: Box) -> Iterator[tuple[bool, Judged]]:
+    """A claim's verdict: one for the frames it speaks of, one more for those that it is denied of ("unlike the third", "only")."""
+    if claim.kind == NOT_UNDERSTOOD:
         yield False, Judged(0, f"nobody understands {claim.args['left']!r} here")
         return
     if claim.kind == "keep":
         yield box.is_whole == claim.positive, Judged(0, f"the decision keeps {box.area:.0%} of the photo")
         return
-    frames = _frames(case, claim.topic, box, own)
-    if frames is None:
+    frames = _frames(case, claim.topic, box)
+    unlike = _frames(case, claim.unlike, box) if claim.unlike else []
+    if frames is None or unlike is None or (claim.than and _frames(case, claim.than, box) is None):
         yield False, Judged(0, f"there are {len(case.rationale.proposals)} proposals")
         return
     if claim.topic == "NOOTHER":
         claim = replace(claim, positive=not claim.positive)
-    verdicts = [_one(case, claim, frame, own) for frame in frames]
-    yield next((verdict for verdict in verdicts if not verdict[0]), verdicts[0] if verdicts else (False, Judged(0, "")))
-    if claim.only:
-        rest = [each.box for each in case.rationale.proposals if each.box not in frames]
-        denied = [_one(case, replace(claim, positive=not claim.positive), frame, own) for frame in rest]
-        yield next((verdict for verdict in denied if not verdict[0]), (True, Judged(0, "")))
+    verdicts = [_one(case, claim, frame) for frame in frames]
+    yield next((each for each in verdicts if not each[0]), verdicts[0] if verdicts else (False, _NO_OTHERS))
+    if claim.unlike:
+        rest = [frame for frame in unlike if frame not in frames]
+        denied = [_one(case, replace(claim, positive=not claim.positive), frame) for frame in rest]
+        yield next((each for each in denied if not each[0]), (bool(rest), _NO_OTHERS))
 
 
-def _one(case: _Case, claim: Claim, frame: Box, own: int | None) -> tuple[bool, Judged]:
+def _one(case: _Case, claim: Claim, frame: Box) -> tuple[bool, Judged]:
     seen = case.seen(frame)
-    if claim.kind.startswith(("more ", "most ")):
-        others = _frames(case, claim.than or "OTHERS", frame, own)
+    if claim.kind.startswith(("more ", "most ", "same ")):
+        others = _frames(case, claim.than or "OTHERS", frame)
         judged = compare(claim, seen, [case.seen(other) for other in others or ()])
     else:
         judged = CHECKS[claim.kind](claim, seen)
     return passes(claim, judged), judged
 
 
-def _frames(case: _Case, name: str, box: Box, own: int | None) -> list[Box] | None:
+def _frames(case: _Case, name: str, box: Box) -> list[Box] | None:
     """The frames that a name means; None for an ordinal without a proposal."""
     boxes = [proposal.box for proposal in case.rationale.proposals]
     if not name:
