@@ -1,11 +1,10 @@
-"""Drawn photos of known geometry, each with a rationale that is true of it: the ground that falsehoods are planted in."""
+"""Drawn photos of known geometry, each with a rationale that is true of it: where falsehoods are planted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from crop_reasoning.composition.analysis import Measured, measure
@@ -60,7 +59,7 @@ def _disc_photo(center: tuple[float, float] = (0.30, 0.40), radius: int = 34) ->
 DISC_CROPS = (
     Box(0.10, 0.20, 0.70, 0.80),  # on the upper left power point, 36 %
     Box(0.02, 0.12, 0.58, 0.68),  # in the middle, 31 %
-    Box(0.30, 0.10, 0.90, 0.70),  # cut in half, 36 %
+    Box(0.277, 0.10, 0.877, 0.70),  # cut by three tenths, 36 %
     Box(0.44, 0.28, 0.99, 0.98),  # lost, 38 %
     WHOLE,
 )
@@ -198,5 +197,6 @@ def situation(name: str) -> Situation:
 
 
 SITUATIONS = (
-    "thirds", "center", "upright", "horizon", "tilted", "lines", "mirror", "pattern", "curve", "triangle", "vertical", "faces",
-)  # fmt: skip
+    *("thirds", "center", "upright", "horizon", "tilted", "lines"),
+    *("mirror", "pattern", "curve", "triangle", "vertical", "faces"),
+)

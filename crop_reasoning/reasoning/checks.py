@@ -26,6 +26,8 @@ STRENGTH_BAND = 0.08
 """Of an element's strength, about `elements.THRESHOLD`."""
 SHARE_TOLERANCE = 0.04
 """Shares of area, of the subject, of a line's reach, of empty space: 4 points; "about" adds as much again."""
+FAR = 0.45
+"""Nobody says "more than half" of what is all there: a share may be so far from the one that is named as its bound."""
 SIZE_BAND = 0.02
 """Of the photo's area, at the limits of the size words."""
 WHOLE_KEPT, KEPT, LOST, TOUCHED = 0.95, 0.9, 0.5, 0.98
@@ -37,7 +39,7 @@ AREA_TIE, SUBJECT_TIE, EMPTY_TIE, BALANCE_TIE, STRENGTH_TIE = 0.03, 0.02, 0.02, 
 """Differences from which two frames differ: log of areas and of the subject's shares, shares, distances, strengths."""
 BALANCED = 0.08
 """The centroid of visual weight this close to the middle, each way, is balanced."""
-SIDE_WEIGHT, SIDE_BAND = 0.5, 0.02
+SIDE_WEIGHT, SIDE_BAND = 0.53, 0.02
 EMPTY_SIDE, EMPTY_FRAME, EMPTY_BAND = 0.5, 0.3, 0.05
 """Empty share of a third of the frame that is called empty; of the frame to speak of empty space at all."""
 ROOM, ROOM_AROUND = 0.15, 0.04
@@ -119,9 +121,9 @@ def _number(claim: Claim) -> float:
 def _near(value: float, claim: Claim, words: str) -> Judged:
     wanted, bound = _number(claim), claim.args.get("bound", "")
     if bound in ("MORE THAN", "ABOVE", "AS LEAST", "ON LEAST"):
-        return Judged((value - wanted) / (SHARE_TOLERANCE / 2), words)
+        return Judged(min(value - wanted, wanted + FAR - value) / (SHARE_TOLERANCE / 2), words)
     if bound:
-        return Judged((wanted - value) / (SHARE_TOLERANCE / 2), words)
+        return Judged(min(wanted - value, value - wanted + FAR) / (SHARE_TOLERANCE / 2), words)
     return Judged((SHARE_TOLERANCE * 0.75 - abs(value - wanted)) / (SHARE_TOLERANCE / 4), words)
 
 
@@ -228,6 +230,15 @@ def _faces(claim: Claim, seen: Seen) -> Judged:
 
 def _no_subject(claim: Claim, seen: Seen) -> Judged:
     return _yes(stands_out(seen.measured) is None or seen.kept < 1 - TOUCHED, _subject(seen))
+
+
+def _several_subjects(claim: Claim, seen: Seen) -> Judged:
+    found = len(seen.analysis.subjects)
+    if claim.args["count"] == "1":
+        return _yes(seen.subject is not None, f"{found} things stand out")
+    wanted = 2 if claim.args["count"] == "SEVERAL" else int(claim.args["count"])
+    true = found >= wanted if claim.args["count"] == "SEVERAL" else found == wanted
+    return _yes(true, f"{found} things stand out")
 
 
 def _some_subject(claim: Claim, seen: Seen) -> Judged:
@@ -392,7 +403,7 @@ def _weight(claim: Claim, seen: Seen) -> Judged:
         shares.append(balance.left if place.across[1] == 0 else balance.right)
     if place.down:
         shares.append(balance.top if place.down[1] == 0 else balance.bottom)
-    return Judged((min(shares) - SIDE_WEIGHT - SIDE_BAND) / SIDE_BAND, words)
+    return Judged((min(shares) - SIDE_WEIGHT) / SIDE_BAND, words)
 
 
 def _element(claim: Claim, seen: Seen) -> Judged:
@@ -435,6 +446,7 @@ CHECKS: dict[str, Callable[[Claim, Seen], Judged]] = {
     "faces": _faces,
     "no subject": _no_subject,
     "subject": _some_subject,
+    "several subjects": _several_subjects,
     "tilt": _tilt,
     "level": _level,
     "horizon place": _line_place("horizontal"),

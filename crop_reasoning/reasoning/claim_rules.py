@@ -49,7 +49,7 @@ MACROS = {
 }
 
 _TABLE = r"""
-keep :: KEEPWORDS
+keep :: <no>(?:BE )?KEEPWORDS
 # compared with other frames
 more subject size :: <~>(?:SUBJECT|FACE|PERSON) <~><not>(?P<more>LARGER|SMALLER)(?: IN FRAME)?<than>
 more subject size :: <~>(?P<more>LARGER|SMALLER) (?:SUBJECT|FACE)(?: IN FRAME)?<than>
@@ -67,7 +67,8 @@ more area :: <~><not>(?P<more>TIGHTER|WIDER|LARGER|SMALLER)(?: CROP| FRAME)?<tha
 tighter than the photo :: <~><not>TIGHTER (?:CROP|FRAME)|CROP TIGHTER|CROP IN
 most area :: <~><not>(?P<most>TIGHTEST|WIDEST|SMALLEST|LARGEST)(?: CROP| FRAME)?<all>
 most subject kept :: <no>KEEP (?P<most>MOST|LEAST) (?:OF )?SUBJECT<all>
-most area :: <no>(?:KEEP|HAVE) (?P<most>MOST|LEAST) (?:OF )?(?:<whole>|PATTERN|SYMMETRY|HORIZON)<all>
+most area :: <no>(?:KEEP|HAVE) (?P<most>MOST|LEAST) (?:OF )?<whole><all>
+most area :: <no>(?:KEEP|HAVE) (?P<most>MOST|LEAST)(?= (?:OF )?(?:PATTERN|SYMMETRY|HORIZON|CURVE|VERTICAL))
 most cuts :: <no>CUT (?P<most>MOST|LEAST)(?: THING)?<all>
 most empty :: <~><not>(?P<most>EMPTIEST|(?:MOST|LEAST) (?:SPACE|EMPTY))<all>
 most balanced :: <~><not>(?P<most>BEST|MOST|LEAST|WORSE) BALANCE<all>
@@ -75,11 +76,13 @@ most element :: <~><not>(?P<most>STRONGEST|WEAKEST) <element><all>
 # the frame's shape, size and place
 aspect :: <~><not>(?P<shape>ASPECTWIDE|ASPECTTALL|ASPECTSQUARE|ASPECTSAME)(?: ASPECT)?(?: (?:AS|OF) PHOTO)?
 aspect :: <~><not>(?:ASPECT (?:OF |BE )*)?RATIO(?P<ratio>\d+:\d+)(?: ASPECT)?
-share :: <no>(?P<what>KEEP|HAVE) <bound><number> OF (?P<of>PHOTO|FRAME|AREA|SUBJECT|scene)
+share :: <no>(?P<what>KEEP|HAVE) (?:little )?<bound><number> OF (?P<of>PHOTO|FRAME|AREA|SUBJECT|scene)
 share :: <no>(?P<what>REMOVE|LOSE|CUT) (?:OFF |AVOID )?<bound><number> OF (?P<of>PHOTO|FRAME|AREA|SUBJECT|scene)
 share :: <bound><number> OF (?P<of>PHOTO|SUBJECT) (?:BE )?<not>(?P<what>KEEP|REMOVE|LOSE|CUT|IN FRAME|GONE)
 share :: <bound><number> OF (?P<of>PHOTO) :: what=KEEP
 subject share :: SUBJECT <~>OCCUPY <bound><number>(?: OF (?:FRAME|CROP|IT|AREA))?
+subject share :: (?:SUBJECT|FACE) <~><not>OCCUPY (?:PHOTO|FRAME|CROP|MOST OF FRAME) :: bound=MORE THAN :: number=FRACTION0.5
+element :: <noelement><element>(?: OF [a-z ]+)? OCCUPY (?:FRAME|CROP|PHOTO|WHOLE)
 empty share :: <bound><number> (?:OF (?:FRAME|CROP|IT) )?(?:BE |BE LEFT )?(?:SPACE|EMPTY)
 whole frame :: ^PHOTO$|KEEP (?:ALL OF |WHOLE )PHOTO|KEEP ALL$
 size :: ^<~><not>(?P<size>(?:VERY )?(?:TIGHT|WIDE|MEDIUM))(?: CROP| FRAME)?$
@@ -91,8 +94,8 @@ cut faces :: <no>CUT (?:through |INTO |IN |OFF )?<count>(?:OF )?FACE
 cut faces :: <count>FACE <~><not><~>CUT(?: (?:by|ON) EDGE)?
 cut nothing :: (?:CROP |FRAME |EDGE )*<~>(?:CUT NO(?: THING)?|NO (?:THING )?<~>CUT|WITHOUT CUT EVERY(?: ?THING)?)(?: (?:ON|by) EDGE)?
 cut nothing :: NOT CUT EVERY(?: ?THING)?
-subject cut :: <no>CUT (?:through |INTO |IN |OFF |PART OF )*(?:SUBJECT|IT)
-subject cut :: SUBJECT <~><not><~>CUT(?: (?:by|ON) EDGE)?
+subject cut :: <no>CUT (?:through |INTO |IN |OFF |PART OF |EDGE OF )*(?:SUBJECT|IT)
+subject cut :: (?:SUBJECT|IT) <~><not><~>CUT(?: IN FRACTION0.5)?(?: (?:by|ON) (?:(?:LEFT|RIGHT|TOP|BOTTOM) )?(?:EDGE|HALF|FRAME))?
 subject whole :: <no>KEEP (?:WHOLE|ALL OF) (?:SUBJECT|IT)(?: <~>(?:IN FRAME|IN view|WHOLE))* :: leave=SUBJECT
 subject whole :: <no>KEEP (?:SUBJECT|IT) <~>(?:WHOLE|IN FRAME|IN view)+(?: IN FRAME| IN view)? :: leave=SUBJECT
 subject whole :: SUBJECT <~><not><~>(?:WHOLE|KEEP|IN FRAME|IN view)(?: (?:WHOLE|IN FRAME|IN view))* :: leave=SUBJECT
@@ -100,12 +103,14 @@ subject whole :: <no><~>(?:WHOLE|ALL OF) SUBJECT(?: <~><not>(?:IN FRAME|IN view|
 subject kept :: <no>KEEP (?:SUBJECT|IT) :: leave=SUBJECT
 subject lost :: <no>(?:LOSE|REMOVE) (?:SUBJECT|IT)(?: OFF)?|WITHOUT SUBJECT
 subject lost :: SUBJECT <~><not><~>(?:LOSE|REMOVE|GONE)
+several subjects :: (?P<count>\d+|SEVERAL) (?:[a-z]+ )?(?:SUBJECT|THING <~>STAND out)
 no subject :: (?:there BE )?(?:NO|WITHOUT|LACK(?: OF)?)(?: [a-z]+){0,2} (?:SUBJECT|THING)(?: <~>STAND out)?|NO STAND out
 faces :: (?:KEEP |HAVE )*(?P<count>NO|WITHOUT|\d+|SEVERAL|BOTH) (?:[a-z]+ )?(?:FACE|PERSON)(?: <~><not><~>(?:WHOLE|IN FRAME|IN view))*
 faces :: <no>(?:KEEP )?(?:FACE|PERSON) :: count=SEVERAL
 subject large :: (?:HAVE )?SUBJECT <~><not>(?:VERY )?(?P<large>SMALL|LARGE)(?: IN FRAME)?|(?:VERY )?(?P<large>SMALL|LARGE) SUBJECT
 # level lines
 tilt :: HORIZON <~><not>TILT<tilted>
+tilt :: <no>TILT HORIZON :: leave=HORIZON
 level :: <no>(?:LEVEL|STRAIGHT) HORIZON :: leave=HORIZON
 level :: HORIZON <~><not><~>(?:LEVEL|STRAIGHT)(?! [a-z]*(?: HORIZON)?(?:across|through)) :: leave=HORIZON
 horizon place :: HORIZON <~>(?:FRAME )?(?:OFFCENTER AND )?<not><~><run>
@@ -123,6 +128,7 @@ lines meet :: (?P<count>\d+|SEVERAL) CONVERGE
 # room, emptiness, weight
 trim :: (?:REMOVE|CUT|LOSE) (?:OFF |AVOID )*(?:[a-z]+ )*(?P<empty>(?:EMPTY|SPACE) )?(?:[a-z]+ )*<sides>
 trim :: (?:REMOVE|CUT|LOSE) (?:OFF |AVOID )*(?:[a-z]+ )*(?P<empty>EMPTY|SPACE)(?: [a-z]+)*
+ :: HAVE (?:MORE|LESS) SPACE TO [a-z]+
 space equal :: (?:equal|even|same) SPACE <~>(?:ON |TO |OF )*(?:BOTH SIDE|either SIDE|LEFT AND RIGHT)(?: OF (?:SUBJECT|IT))? :: way=across
 space equal :: (?:equal|even|same) SPACE <~>(?:ABOVE AND BELOW|TOP AND BOTTOM)(?: (?:SUBJECT|IT))? :: way=down
 space around :: (?:[a-z]+ )?<~>SPACE (?:NEARLY (?:SUBJECT|IT)|ON (?:EVERY|ALL|BOTH) SIDE|ON BOTH)(?: OF (?:SUBJECT|IT))?
@@ -130,7 +136,7 @@ space side :: <nospace><~>SPACE <~><sides>(?: (?:OF )?(?:SUBJECT|IT))?
 space :: <nospace>(?:LARGE )?SPACE
 balance :: (?:WEIGHT <~>)?<not>(?:LEFT AND RIGHT )?(?:BALANCE|(?P<no>UNBALANCED))
 balance :: WEIGHT <~><not>(?:[a-z]+ )?NEARLY MIDDLE
-weight :: (?:WEIGHT|HEAVY) <~><not><~><run>
+weight :: (?:WEIGHT|HEAVY)(?: OF FRAME)? <~><not><~><run>
 # the subject's place
 place :: (?:SUBJECT |IT )?<~><not><~>(?:SUBJECT |IT |<object>)?<onto>
 place :: (?:(?:SUBJECT|IT) <~><not><~>|(?:STAND|PUT|BE|OCCUPY) |^)(?:OCCUPY )?(?:SUBJECT )?<run>
@@ -139,13 +145,11 @@ place :: (?P<run>MIDDLE) (?:placement|FRAME|CROP)(?: OF SUBJECT)?
 off center :: <not>(?P<off>OFFCENTER) :: run=MIDDLE
 # elements
 element :: <element> <~>(?P<no>LOSE|GONE|CUT)
-element :: <element> (?:[a-z]+ )?<~><not>(?:KEEP|WHOLE)(?: WHOLE)?
-element :: <noelement>(?:(?:KEEP|HAVE) )*(?:WHOLE )?(?:3 (?:[a-z]+ )*(?:STRAIGHT )?(?:EDGE|LINE|WEIGHT|THING) (?:(?:STAND|ON|CORNER|OF|TO|[a-z]+) )*)?<element>(?: (?:WHOLE|KEEP))*
+element :: (?P<no>(?:NOT|NEVER) )?(?:KEEP )?<element> (?:[a-z]+ )?<~><not>(?:KEEP|WHOLE)(?: WHOLE)?
+element :: <noelement>(?:EVERY )?(?:(?:KEEP|HAVE) )*(?:WHOLE )?(?:3 (?:[a-z]+ )*(?:STRAIGHT )?(?:EDGE|LINE|WEIGHT|THING) (?:(?:STAND|ON|CORNER|OF|TO|[a-z]+) )*)?<element>(?: (?:WHOLE|KEEP))*
 subject :: SUBJECT
  :: (?:KEEP|CUT|LOSE|REMOVE)(?: OFF| AVOID)?(?: (?:OF|AND|[a-z]+))*(?: [a-z]+)
- :: (?:by )?(?:KEEP|CUT|REMOVE)$
  :: (?:MORE|LESS|MOST) (?:OF )?[a-z]+
- :: HAVE (?:MORE|LESS) SPACE TO [a-z]+
 """
 MACROS |= {
     "tilted": r"(?: (?:by|NEARLY|down))*(?: (?P<degrees>[\d.]+) DEGREE)?(?: (?:down|TO|BOTTOM|ON))*(?: (?P<side>LEFT|RIGHT))?",

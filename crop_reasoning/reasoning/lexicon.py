@@ -10,7 +10,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
+from crop_reasoning.reasoning.idioms import IDIOMS, KEEP_WORDS
+
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
@@ -38,7 +39,7 @@ _WRITING = (
 _VOCABULARY = """
 .: a an the does do did its their his her own quite really exactly precisely perfectly dead
 .: squarely neatly nicely cleanly comfortably naturally beautifully gently calmly clearly plainly simply just firmly
-.: well truly indeed also too still now already thus therefore hence then overall here entirely fully wholly
+.: slightly somewhat well truly indeed also too still now already thus therefore hence then overall here entirely fully wholly
 .: completely strongly generously cleanly safely pleasantly elegantly prominently visually strictly distinctly
 VERY: very
 LEFT: left leftmost leftward
@@ -135,7 +136,7 @@ PERCENT: percent percentage
 HALFWAY: halfway midway
 WHOLE: whole full entire complete intact uncut unbroken total untouched entirety
 PART: part parts partly partially portion
-NEARLY: almost nearly roughly about approximately around some slightly somewhat practically virtually near circa
+NEARLY: almost nearly roughly about approximately around some practically virtually near circa
 BE: is are was were be being been am remain remains remaining stay stays staying becomes become becoming appears
 BE: appear
 STAND: stand stands standing sit sits sitting rest rests resting fall falls falling land lands landing lie lies
@@ -198,97 +199,6 @@ LAST: last final
 """
 """`TOKEN: words`; the words of `.` are dropped, for they change nothing that is measured."""
 
-_PHOTO = "(?:photo(?:graph)?|image|picture|original|shot|frame|framing|composition|it)"
-_ANY_CROP = "(?:a|any|the|this|no)? ?(?:tighter |closer |other )?crop(?:ping)?(?: it)?"
-_KEEP = (
-    rf"{_PHOTO} (?:is |works |looks )?(?:already )?(?:best|fine|strongest|complete) (?:left |kept )?(?:as it (?:is|stands)|as is|untouched|uncropped|alone)",
-    r"best (?:left |kept )?(?:as it (?:is|stands)|as is|untouched|uncropped|alone)",
-    rf"(?:keep|keeps|keeping|leave|leaves|leaving) (?:the |this )?(?:original |whole |full |entire )*{_PHOTO}(?: framing| composition)? (?:as it (?:is|stands)|as is|untouched|uncropped|unchanged|alone)",
-    rf"(?:keep|keeping|leave) the (?:original|whole|full|entire)(?: original)? {_PHOTO}",
-    rf"(?:the )?original {_PHOTO}(?: is)? (?:kept|left|retained)",
-    r"(?:so )?i (?:would )?(?:keep|leave) it(?: whole| as it is)?",
-    rf"(?:nothing|little) (?:is |would be |can be |could be |will be )(?:gained|won|improved)(?: (?:by|from|with) {_ANY_CROP})?",
-    rf"(?:nothing|little) to (?:be )?(?:gain|win|improve|gained|won)(?: (?:by|from|with) {_ANY_CROP})?",
-    rf"{_ANY_CROP} would (?:only )?(?:gain|add|bring|improve) nothing",
-    rf"no (?:tighter )?crop (?:would )?(?:improves?|betters?|beats)(?: on| upon)?(?: the| this)?(?: whole| full| entire| original)* {_PHOTO}",
-    r"no (?:need|reason) (?:to crop|for a crop)|needs? no crop(?:ping)?",
-    rf"{_ANY_CROP} would only (?:remove|lose|cut|weaken|spoil|break)(?: away| off)?(?: part of| some of)?(?: the| its)? [a-z]+",
-)
-"""How prose says that the photo is best as it is: tried on the words before they become tokens."""
-
-_IDIOMS = (
-    # order counts: each row sees what the rows above it made
-    (
-        "",
-        r"RIGHT(?= (?:IN|ON) (?:MIDDLE|LEFT|RIGHT|TOP|BOTTOM))|AS first sight|first OF ALL|ON OTHER hand|(?<=LEFT )hand",
-    ),
-    ("", r"(?<=RIGHT )hand|looking(?= SPACE)|breathing(?= SPACE)|head(?= SPACE)|(?<=SPACE )TO (?:breathe|look|move)"),
-    (
-        "SPACE",
-        r"(?:negative|EMPTY|open|blank|clear|breathing|MORE EMPTY) (?:SPACE|AREA)|EMPTY (?=LEFT|RIGHT|TOP|BOTTOM)",
-    ),
-    ("RULEOFTHIRDS", r"rules? OF (?:THIRDS|third)(?: grid| LINE)?"),
-    ("GOLDEN", r"GOLDEN (?:ASPECT|section|mean|spiral|proportion|CUT)"),
-    ("POINT", r"power (?:points?|POINT)|POINT power"),
-    ("MIDDLE", r"(?:FRAME|CROP|HALFWAY) MIDDLE"),
-    ("OFFCENTER", r"(?:OFF|AVOID FROM) MIDDLE(?! OF)"),
-    (
-        "SUBJECT",
-        r"(?:main |primary |principal |key |single |sole |lone )*(?:SUBJECT(?: matter)?|focal points?|(?:point|MIDDLE) OF interest)",
-    ),
-    ("SUBJECT", r"(?:main|MIDDLE) (?:THING|MOTIF|figure)"),
-    ("ASPECTWIDE", r"(?:WIDER|BROAD) THAN (?:IT |BE )*TALL|(?:LANDSCAPE|LEVEL) (?:ASPECT|shape|CROP|FRAME)"),
-    ("ASPECTTALL", r"TALLER THAN (?:IT |BE )*(?:WIDE|BROAD)|(?:PORTRAIT|VERTICAL) (?:ASPECT|shape|CROP|FRAME)"),
-    ("ASPECTSQUARE", r"SQUARE(?: (?:ASPECT|shape|CROP|FRAME))*"),
-    ("", r"(?:ABOVE|across|through|throughout) (?:WHOLE )?(?:FRAME|PHOTO|CROP)"),
-    ("PHOTO", r"(?:WHOLE |PHOTO )+(?:FRAME|PHOTO|CROP|scene|view|shot)|PHOTO (?:FRAME|CROP)|PHOTO"),
-    ("ASPECTSAME", r"(?:same|PHOTO)(?: PHOTO)? ASPECT(?: (?:AS|OF) PHOTO)?|ASPECT OF PHOTO|same ASPECT AS PHOTO"),
-    (
-        "THIRD",
-        r"(?:(?<=LEFT )|(?<=RIGHT )|(?<=TOP )|(?<=BOTTOM ))(?:third|THIRDS)|third(?= LINE| POINT)|(?<!\d )THIRDS",
-    ),
-    ("FRACTION0.667", r"2 THIRDS"),
-    ("FRACTION0.75", r"3 quarters?"),
-    ("FRACTION0.333", r"1 third(?! (?:CROP|LINE))"),
-    ("FRACTION0.25", r"1 quarter|quarter(?= OF)"),
-    ("FRACTION0.5", r"(?<!LEFT )(?<!RIGHT )(?<!TOP )(?<!BOTTOM )HALF(?! AND)"),
-    *(
-        (f"ORD{number}", rf"(?:CROP |number ){number}(?! PERCENT)\b|{word}(?: (?:1|CROP|FRAME))?")
-        for number, word in enumerate(ORDINALS, 1)
-    ),
-    ("ORD0", r"LAST(?: (?:1|CROP))?"),
-    ("SELF", r"(?:SELF|chosen|decided|selected) (?:CROP|1|FRAME)|ORD0(?= decision)"),
-    ("", r"EACH OTHER(?! CROP| 1)|1 another"),
-    ("NOOTHER", r"NO (?:OF )?(?:OTHERS|OTHER(?: CROP| 1)?)|NEITHER (?:OF )?OTHERS?(?: CROP)?"),
-    (
-        "OTHERS",
-        r"(?:OF )?(?:ALL |EVERY |EACH |ALL OF |EVERY OF )?(?:OTHERS(?: \d)?|OTHER(?: \d)?(?: CROP| 1)?)(?: CROP)?",
-    ),
-    (
-        "OTHERS",
-        r"(?:OF )?(?:ALL|EVERY)(?: OF)?(?: \d)? CROP|OF (?:ALL )?[2-6](?: CROP)?$|OF (?:ALL )?[2-6](?: CROP)?(?= ,)|OF ALL(?= ,|$)",
-    ),
-    (
-        "CONVERGE",
-        r"(?:LEADING )?LINE (?:that )?(?:LEADING|lead|CONVERGE)(?: TO| ON)?(?: 1| single| common| same)? (?:point|VANISHING)",
-    ),
-    ("VANISHING", r"VANISHING (?:points?|POINT)"),
-    ("CONVERGE", r"CONVERGE(?: DIAGONAL)?(?: LINE)?"),
-    ("DIAGONAL", r"(?:LEADING |DIAGONAL |TILT )+LINE|LEADING DIAGONAL|TILT LINE"),
-    ("AXIS", r"(?:VERTICAL |LEVEL |MIRROR |SYMMETRY |MIDDLE )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?"),
-    (
-        "SYMMETRY",
-        r"(?:NEARLY )?MIRROR(?: (?:SYMMETRY|EACH OTHER|1 another|images?))*(?: OF EACH OTHER| OF 1 another)?|MIRROR",
-    ),
-    ("HORIZON", r"LEVEL (?:LINE|EDGE)|HORIZON LINE"),
-    ("VERTICAL", r"VERTICAL (?:LINE|EDGE|VERTICAL)"),
-    ("CURVE", r"s CURVE|CURVE (?:LINE|CURVE)"),
-    ("PATTERN", r"(?:REPEAT )+(?:PATTERN|MOTIF|shapes?|LINE)|(?:same |1 )?MOTIF REPEAT|REPEAT|PATTERN OF REPEAT"),
-    ("WEIGHT", r"visual WEIGHT"),
-    ("FULLWIDTH", r"WHOLE WIDTH|FROM LEFT (?:EDGE )?TO RIGHT(?: EDGE)?|FROM SIDE TO SIDE|FROM EDGE TO EDGE"),
-    ("FULLHEIGHT", r"WHOLE HEIGHT|FROM TOP (?:EDGE )?TO BOTTOM(?: EDGE)?|FROM BOTTOM TO TOP"),
-)
-
 
 @lru_cache(maxsize=1)
 def _words() -> dict[str, str]:
@@ -301,8 +211,6 @@ def _words() -> dict[str, str]:
     return table
 
 
-_COMPILED = tuple((token, re.compile(rf"(?<!\S)(?:{pattern})(?!\S)")) for token, pattern in _IDIOMS)
-_KEEP_COMPILED = re.compile("|".join(rf"\b(?:{pattern})\b" for pattern in _KEEP))
 _MARKS = tuple((re.compile(pattern), words) for pattern, words in _WRITING)
 
 
@@ -313,14 +221,14 @@ def tokens(sentence: str) -> str:
     'SUBJECT NOT STAND ON LEFT THIRD'
     """
     text = unicodedata.normalize("NFKC", sentence).lower()
-    text = _KEEP_COMPILED.sub(" KEEPWORDS ", text)
+    text = KEEP_WORDS.sub(" KEEPWORDS ", text)
     for mark, words in _MARKS:
         text = mark.sub(words, text)
     text = re.sub(r"\b(?:a|one) (third|quarter|fifth|half)\b(?! (?:line|crop|proposal|option))", r"one \1", text)
     table = _words()
     row = " ".join(filter(None, (_token(word, table) for word in text.split())))
     row = re.sub(r"(?<!\S)([2-9]0) ([1-9])(?!\S)", lambda both: str(int(both[1]) + int(both[2])), row)
-    for token, pattern in _COMPILED:
+    for token, pattern in IDIOMS:
         row = " ".join(pattern.sub(token, row).split())
     return row
 

@@ -46,7 +46,7 @@ def place_of(run: str) -> Place | None:
     kind = "golden" if "GOLDEN" in words else "third" if {"THIRD", "POINT", "RULEOFTHIRDS"} & {*words} else "half"
     columns = {_ACROSS[word] for word in words if word in _ACROSS}
     rows = {_DOWN[word] for word in words if word in _DOWN}
-    if len(columns) > 1 or len(rows) > 1:
+    if len(columns) > 1 or len(rows) > 1 or (kind != "half" and {"ABOVE", "BELOW"} & {*words}):
         return None
     x: Where = (kind, columns.pop()) if columns else None
     y: Where = (kind, rows.pop()) if rows else None
