@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import permutations
 
 from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.geometry import WHOLE, Box
-from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
+from crop_reasoning.geometry import Box
+from crop_reasoning.reasoning.rationale import Decision, Element, Rationale
 from tests.paraphrases import PARAPHRASES
 from tests.rationale_scenes import DISC_CROPS, Situation, situation
 
@@ -210,8 +210,8 @@ _SWAPPED = (
 )  # fmt: skip
 _STILL_TRUE = (
     "negative space below", "space to breathe", "trims the empty",
-    "Left and right", "left and right", "full width", "diagonals", "No crop", "whole image", "whole picture", "A wide crop",
-    "full frame leaves", "whole frame leaves", "Several lines",
+    "Left and right", "left and right", "full width", "diagonals", "No crop", "whole image", "whole picture",
+    "A wide crop", "full frame leaves", "whole frame leaves", "Several lines",
 )  # fmt: skip
 """Marks of sentences that say the same after an edit, or say something nobody can check."""
 
@@ -244,6 +244,3 @@ def aspects() -> Iterator[tuple[str, Situation, tuple[int, int]]]:
 def planted() -> list[Planted]:
     found = [*reasons(False), *moved_reasons(), *shares(), *geometry(), *decisions()]
     return [*found, *((kind, base, answer) for kind, _, _, base, answer in edited_paraphrases())]
-
-
-__all__ = ["Proposal", "WHOLE", "aspects", "edited_paraphrases", "planted", "reasons"]

@@ -185,3 +185,100 @@ PARAPHRASES: dict[str, tuple[str, ...]] = {
         "A 4:5 portrait crop around the subject.",
     ),
 }
+
+FRESH: dict[str, tuple[str, ...]] = {
+    "thirds/reason": (
+        "This framing tucks the subject into the upper-left third and lets the rest of the scene breathe.",
+        "With the subject on the left third line, the viewer's gaze has somewhere to travel.",
+        "Here the subject is offset to the upper left, which is livelier than a central position.",
+        "The crop trims the empty area on the right and below while leaving the subject untouched.",
+        "A moderately tight framing: about a third of the photo remains and the subject is complete.",
+        "Follows the rule of thirds with the subject near the upper-left intersection.",
+        "The subject is fully contained and nothing important is cropped out.",
+        "Negative space to the right of the subject gives the picture room to breathe.",
+        "It keeps the subject whole, and its position on the left third feels deliberate.",
+        "The disc stands on a power point, so the balance feels natural.",
+        "Cuts away the empty margins on the left and right.",
+        "The subject has clear space on all sides.",
+        "Compared to the original, the subject is noticeably larger in the frame.",
+        "The subject is not cropped, and it is positioned off-center to the left.",
+        "Places the red disc where the left and upper third lines cross.",
+    ),
+    "thirds/why": (
+        "I choose this crop because the subject lies on the upper-left power point and is not cut, "
+        "unlike in the third.",
+        "The third and fourth crops fail to keep the whole subject; this one does not.",
+        "It is smaller than the whole frame, so the subject gains presence.",
+        "The others either center the subject, cut it or lose it.",
+        "The first proposal has the subject on the left third, which beats the static center of the second.",
+        "It wins because the subject is on the rule of thirds and remains complete.",
+        "While the fifth keeps everything, the subject is larger here.",
+        "The second is tighter, but the subject sits in the middle.",
+        "The fourth crop drops the subject.",
+        "Only this crop places the subject on the left third and the upper third.",
+    ),
+    "center/reason": (
+        "The subject takes the center of the frame, giving a formal look.",
+        "The subject sits in the exact center, with the same space left and right.",
+        "Symmetrical placement puts the subject at the heart of the picture.",
+        "A bull's-eye composition: the subject is right in the middle.",
+        "The picture is balanced, with its weight in the center.",
+    ),
+    "horizon/evidence": (
+        "The horizon line cuts straight across the photo.",
+        "A clear horizontal divide between sky and sea.",
+        "The horizon is level and runs the full width.",
+        "A straight, level horizon line just below the center.",
+    ),
+    "horizon/reason": (
+        "The horizon falls on the lower third, so the sky dominates.",
+        "By lowering the horizon to the bottom third, the crop emphasizes the sky.",
+        "The horizon stays level and the sky gets most of the frame.",
+        "A broad, landscape-format crop that keeps the level horizon.",
+    ),
+    "lines/evidence": (
+        "The road's edges act as leading lines toward the vanishing point.",
+        "Lines converge at a vanishing point in the upper half.",
+        "Strong perspective lines lead into the distance.",
+    ),
+    "lines/reason": (
+        "The leading lines are kept and still draw the viewer in.",
+        "The vanishing point stays in the frame.",
+    ),
+    "mirror/evidence": (
+        "The image is nearly symmetrical from left to right.",
+        "Shapes on the left are mirrored on the right.",
+        "A central vertical axis divides the photo into two mirrored halves.",
+    ),
+    "mirror/reason": (
+        "The symmetry remains intact in this crop.",
+        "Keeps the mirrored shapes on both sides of the axis.",
+    ),
+    "pattern/evidence": (
+        "A repeating pattern covers the whole photo.",
+        "Rows of identical motifs repeat across the frame.",
+    ),
+    "pattern/why": (
+        "The whole frame is kept because the pattern fills it evenly.",
+        "There is nothing to gain from a crop, as the pattern needs the full frame.",
+        "The photograph works best as it is.",
+        "I would leave it as it is: the repetition carries the picture.",
+    ),
+    "curve/evidence": (
+        "A long, flowing curve sweeps through the frame.",
+        "The curve draws the eye from one side to the other.",
+    ),
+    "triangle/evidence": ("The shape forms a solid triangle.", "A triangular form gives the picture stability."),
+    "vertical/evidence": ("Several upright lines divide the frame.", "Tall vertical trunks rise through the frame."),
+    "faces/reason": (
+        "Both people are kept whole.",
+        "No face is cut off at the border.",
+        "The two faces are fully visible.",
+    ),
+    "upright/reason": (
+        "The upright format follows the single subject.",
+        "A 4:5 crop that is taller than wide.",
+        "The portrait format suits the subject.",
+    ),
+}
+"""Written when the patterns stood, without a change to them since: what an author of other prose has to expect."""

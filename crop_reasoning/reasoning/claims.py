@@ -18,28 +18,35 @@ from crop_reasoning.reasoning.places import place_of
 NOT_UNDERSTOOD = "not_understood"
 _LONGEST = 600  # characters of a sentence: nobody argues in longer ones, and patterns take time
 _SENTENCES = re.compile(r"(?:(?<!\d)[.]|[.](?!\d)|[!?;\n\r\u2028\u2029])+")
-_NOUNS = frozenset(
-    "SUBJECT HORIZON AXIS VANISHING FACE PERSON PATTERN SYMMETRY CURVE TRIANGLE VERTICAL DIAGONAL CONVERGE".split()
+
+
+def _set(row: str) -> frozenset[str]:
+    return frozenset(row.split())
+
+
+_NOUNS = _set("SUBJECT HORIZON AXIS VANISHING FACE PERSON PATTERN SYMMETRY CURVE TRIANGLE VERTICAL DIAGONAL CONVERGE")
+_PLACED = _set("HORIZON AXIS VANISHING SUBJECT")
+_SPOTS = _set("ABOVE BELOW ON IN LEFT RIGHT TOP BOTTOM MIDDLE NEARLY OFFCENTER")
+_HARMLESS = _set(
+    "AND OF ON IN TO IT BE HAVE PUT STAND FRAME CROP SELF LINE THING BETWEEN BOTH EACH MOTIF NEARLY LEADING VERY HERE "
+    "PHOTO BROAD & , @"
 )
-_PLACED = ("HORIZON", "AXIS", "VANISHING", "SUBJECT")
-_SPOTS = ("ABOVE", "BELOW", "ON", "IN", "LEFT", "RIGHT", "TOP", "BOTTOM", "MIDDLE", "NEARLY", "OFFCENTER")
-_HARMLESS = frozenset(
-    "AND OF ON IN TO IT BE HAVE PUT STAND FRAME CROP SELF LINE THING BETWEEN BOTH EACH MOTIF NEARLY LEADING VERY & , @ "
-    "PHOTO BROAD".split()
-)
-_COLOR_ALONE = frozenset(
+_COLOR_ALONE = _set(
     "NOT NO NEVER WITHOUT AVOID MODAL MORE MOST LESS LEAST ALL EVERY ONLY WHOLE PART SEVERAL COMPARED LARGE SMALL AS "
-    "HEAVY OFF BUT LAST GONE LACK ROOMY WIDE TIGHT OTHER TWICE FROM WEAK BEST BETTER AREA OCCUPY EDGE STRAIGHT TALL".split()
+    "OFF BUT LAST GONE LACK OTHER TWICE FROM WEAK BEST BETTER EDGE STRAIGHT TALL LOW"
 )
 """Words that change what is said beside them: color where nothing measurable is said."""
 _VERB = "(?:BE|STAND|PUT|HAVE|KEEP|CUT|LOSE|REMOVE|OCCUPY|LACK|NOT|NEVER|BALANCE|TILT|MIDDLE SUBJECT)"
 _NAMED = r"ORD\d(?:(?: ,|) AND ORD\d)*"
 _TOPIC = re.compile(
     rf"^(?:(?:AND|so|because|since|that|where|when|BUT|AS) )*"
-    rf"(?P<who>ONLY (?:SELF|IT)|(?:ONLY )?(?:{_NAMED}|NOOTHER|OTHERS|PHOTO|SELF)|(?:IT|SELF) BE ONLY (?:1|CROP)(?: that| TO)?)"
+    rf"(?P<who>ONLY (?:SELF|IT)|(?:ONLY )?(?:{_NAMED}|NOOTHER|OTHERS|PHOTO|SELF)"
+    rf"|(?:IT|SELF) BE ONLY (?:1|CROP)(?: that| TO)?)"
     rf"(?= (?:(?:that|which|TO|BOTH|EACH|ALL) )*(?:MODAL )?{_VERB}\b)"
 )
-_CLAUSES = re.compile(rf" , (?:AND )?| BUT | (?=AND (?:{_NAMED}|OTHERS|NOOTHER|PHOTO|SELF) (?:MODAL )?{_VERB})|^BUT ")
+_CLAUSES = re.compile(
+    rf" , (?:(?:AND|BUT) )?| BUT | (?=AND (?:{_NAMED}|OTHERS|NOOTHER|PHOTO|SELF) (?:MODAL )?{_VERB})|^BUT "
+)
 _FRAGMENT = re.compile(
     r"\b((?:LEFT|RIGHT)(?: THIRD)?(?: LINE)?|MIDDLE) , ((?:TOP|BOTTOM)(?: THIRD)?(?: LINE)?|MIDDLE)(?= ,|$)"
 )
@@ -81,6 +88,9 @@ def _sentence(sentence: str) -> list[Claim]:
     if compared:
         against, row = compared["than"], row[compared.end() :]
         unlike = against if compared["how"] == "AVOID" else ""
+    ending = re.search(rf"(?: ,)? AVOID (?:IN |TO )?(?P<than>{TARGET})$", row)
+    if ending:
+        unlike, row = ending["than"], row[: ending.start()]
     found: list[Claim] = []
     topic, rest = "", unlike
     for clause in filter(None, (part.strip() for part in _CLAUSES.split(_resolved(row)))):
@@ -93,8 +103,11 @@ def _sentence(sentence: str) -> list[Claim]:
             topic = "" if "SELF" in who or "IT" in who.split() else who.removeprefix("ONLY ")
             rest = "OTHERS" if "ONLY" in who else ""
             clause = clause[named.end() :].strip()
+        if "HERE" in clause.split():  # "the subject is larger here", after words about another crop
+            clause, against, topic = clause.replace("HERE", "").strip(), against or topic, ""
         found += [
-            replace(each, topic=each.topic or topic, unlike=rest, words=sentence) for each in _clause(clause, against)
+            replace(each, topic=each.topic or topic, unlike=rest, words=sentence)
+            for each in _clause(clause, against or ("SELF" if topic else ""))
         ]
     return found
 
@@ -135,7 +148,8 @@ def _clause(clause: str, against: str) -> list[Claim]:
             row = f"{row[: match.start()]} {fixed.get('leave', '@')} {row[match.end() :]}"
             row = " ".join(row.split())
     left = [word for word in row.split() if not word.islower() and word not in _HARMLESS]
-    strange = [word for word in left if found or word not in _COLOR_ALONE]
+    bare = not any(word.islower() for word in row.split())  # "almost, but not, on the left": no clause of its own
+    strange = [word for word in left if found or bare or word not in _COLOR_ALONE]
     if strange and (found or any(not word.isdigit() for word in strange)):
         return [Claim(NOT_UNDERSTOOD, {"left": " ".join(strange)})]
     if "PHOTO" in row.split() and not _OWN.search(clause):  # "the lines of the photo": no longer the crop's

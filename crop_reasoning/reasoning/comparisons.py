@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from crop_reasoning.reasoning.checks import (
+from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
+from crop_reasoning.reasoning.claims import Claim
+from crop_reasoning.reasoning.frames import Seen
+from crop_reasoning.reasoning.tolerances import (
     AREA_TIE,
     BALANCE_TIE,
     EMPTY_TIE,
@@ -14,9 +17,6 @@ from crop_reasoning.reasoning.checks import (
     SURE,
     Judged,
 )
-from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
 
 SAME = 0.15
 """Log of areas: two frames, or the subject in them, are of "the same size"."""

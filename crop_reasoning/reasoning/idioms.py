@@ -15,7 +15,8 @@ _ :: STRAIGHT(?= TO)|FROM(?= [a-z])|BEST(?= PUT)|sense OF (?:HEIGHT|SPACE|scale)
 _ :: (?<=RIGHT )hand|looking(?= SPACE)|breathing(?= SPACE)|head(?= SPACE)|(?<=SPACE )TO (?:breathe|look|move)
 SPACE :: (?:negative|EMPTY|open|blank|clear|breathing|MORE EMPTY) (?:SPACE|AREA)|EMPTY (?=LEFT|RIGHT|TOP|BOTTOM)
 RULEOFTHIRDS :: rules? OF (?:THIRDS|third)(?: grid| LINE)?
-GOLDEN :: GOLDEN (?:ASPECT|section|mean|spiral|proportion|CUT)
+GOLDEN :: (?:golden|GOLDEN) (?:ASPECT|section|mean|spiral|proportion|CUT|POINT|LINE)|golden(?= POINT| LINE)|phi
+MODAL :: used TO
 POINT :: power (?:points?|POINT)|POINT power
 MIDDLE :: (?:FRAME|CROP|HALFWAY) MIDDLE
 OFFCENTER :: (?:OFF|AVOID FROM) MIDDLE(?! OF)
@@ -44,11 +45,14 @@ NOOTHER :: NO (?:OF )?(?:OTHERS|OTHER(?: CROP| 1)?)|NEITHER (?:OF )?OTHERS?(?: C
 OTHERS :: (?:OF )?(?:ALL |EVERY |EACH |ALL OF |EVERY OF )?(?:OTHERS(?: \d)?|OTHER(?: \d)?(?: CROP| 1)?)(?: CROP)?
 OTHERS :: (?:OF )?(?:ALL|EVERY)(?: OF)?(?: \d)? CROP|OF (?:ALL )?[2-6](?: CROP)?$|OF (?:ALL )?[2-6](?: CROP)?(?= ,)
 OTHERS :: OF ALL(?= ,|$)
-CONVERGE :: (?:LEADING )?LINE (?:that )?(?:LEADING|lead|CONVERGE|meet)(?: TO| ON| IN)?(?: 1| single| common| same)* (?:point|VANISHING)
+AVOID :: (?:ALL|EVERY|EACH|OTHERS|NOOTHER|NO|CROP|THING) BUT
 VANISHING :: VANISHING (?:points?|POINT)
-CONVERGE :: CONVERGE(?: DIAGONAL)?(?: LINE)?
+CONVERGE :: (?:LEADING )?LINE (?:that )?(?:LEADING|lead|CONVERGE|meet)(?: TO| ON| IN)?(?: 1| single| common\
+    | same)* (?:point|VANISHING)
+CONVERGE :: CONVERGE(?: DIAGONAL)?(?: LINE)?|LINE CONVERGE
 DIAGONAL :: (?:LEADING |DIAGONAL |TILT )+LINE|LEADING DIAGONAL|TILT LINE
 AXIS :: (?:VERTICAL |LEVEL |MIRROR |SYMMETRY |MIDDLE )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?
+SYMMETRY :: 2 MIRROR (?:HALF|FRACTION0.5)
 SYMMETRY :: (?:NEARLY )?MIRROR(?: (?:SYMMETRY|EACH OTHER|1 another|images?))*(?: OF EACH OTHER| OF 1 another)?|MIRROR
 HORIZON :: LEVEL (?:LINE|EDGE)|HORIZON LINE
 VERTICAL :: VERTICAL (?:LINE|EDGE|VERTICAL)|TALL VERTICAL
@@ -65,7 +69,7 @@ best (?:left |kept )?<asis>
 (?:keep|leave)s? (?:the |this )?(?:original |whole |full |entire )*<photo>(?: framing| composition)? <asis>
 (?:keep|leav)ing (?:the |this )?(?:original |whole |full |entire )*<photo>(?: framing| composition)? <asis>
 (?:keep|keeping|leave) the (?:original|whole|full|entire)(?: original)? <photo>
-(?:the )?original <photo>(?: is)? (?:kept|left|retained)
+(?:the )?(?:original|whole|full|entire) <photo>(?: is)? (?:kept|left|retained)(?= |$)
 (?:so )?i (?:would )?(?:keep|leave) it(?: whole| as it is)?
 (?:nothing|little) (?:is |would be |can be |could be |will be )(?:gained|won|improved)(?: (?:by|from|with) <crop>)?
 (?:nothing|little) to (?:be )?(?:gain|win|improve|gained|won)(?: (?:by|from|with) <crop>)?
@@ -84,10 +88,15 @@ _MACROS = {
 
 def _rows() -> tuple[tuple[str, re.Pattern[str]], ...]:
     rows: list[tuple[str, str]] = []
-    for row in _TABLE.strip("\n").split("\n"):
+    for row in re.sub(r"\\\n\s*", "", _TABLE.strip("\n")).split("\n"):
         if row == "@ORDINALS":
             for number, word in enumerate(ORDINALS, 1):
-                rows.append((f"ORD{number}", rf"(?:CROP |number ){number}(?! PERCENT)|{word}(?: (?:1|CROP|FRAME))?"))
+                rows.append(
+                    (
+                        f"ORD{number}",
+                        rf"(?:CROP |number ){number}(?! PERCENT)|(?:{word}|{number}(?:st|nd|rd|th))(?: (?:1|CROP|FRAME))?",
+                    )
+                )
             continue
         token, _, pattern = row.partition(" :: ")
         rows.append(("" if token == "_" else token, pattern))

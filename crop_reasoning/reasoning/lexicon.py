@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from crop_reasoning.reasoning.idioms import IDIOMS, KEEP_WORDS
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 _WRITING = (
     (r"[‘’`´]", "'"),
@@ -39,9 +39,11 @@ _WRITING = (
 _VOCABULARY = """
 .: a an the does do did its their his her own quite really exactly precisely perfectly dead
 .: squarely neatly nicely cleanly comfortably naturally beautifully gently calmly clearly plainly simply just firmly
-.: slightly somewhat well truly indeed also too still now already thus therefore hence then overall here entirely fully wholly
+.: exact precise slightly somewhat well truly indeed also too still
+.: now already thus therefore hence then overall entirely fully wholly
 .: completely strongly generously cleanly safely pleasantly elegantly prominently visually strictly distinctly
 VERY: very
+LOW: low
 LEFT: left leftmost leftward
 RIGHT: right rightmost rightward
 TOP: upper top topmost uppermost
@@ -52,7 +54,6 @@ THIRDS: thirds
 MIDDLE: center centre centers centres centered centred middle central centrally centering centring
 HORIZONTALLY: horizontally sideways
 VERTICALLY: vertically
-GOLDEN: golden phi
 POINT: intersection intersections crossing crossings crosspoint
 CORNER: corner corners quadrant quadrants
 HALF: half halves
@@ -83,7 +84,7 @@ REPEAT: repeat repeats repeated repeating recurs recurring
 MOTIF: motif motifs
 EMPTY: empty emptiness
 SPACE: space spaces room air headroom spacing margin margins
-ROOMY: roomy roomier airy airier
+ROOMY: cramped crowded spacious expansive roomy roomier airy airier
 BALANCE: balance balances balanced balancing equilibrium
 UNBALANCED: unbalanced imbalance imbalanced lopsided
 WEIGHT: weight mass masses
@@ -99,7 +100,7 @@ CROP: crop crops cropping framing framings proposal proposals candidate candidat
 CROP: alternative alternatives variant variants choice choices
 FRAME: frame frames composition image picture
 PHOTO: photo photograph original uncropped
-TIGHT: tight
+TIGHT: tight compact snug
 TIGHTER: tighter narrower closer
 TIGHTEST: tightest narrowest closest
 WIDE: wide loose
@@ -156,7 +157,7 @@ REMOVE: remove removes removing removed trim trims trimming trimmed eliminate el
 REMOVE: discard discards discarded discarding
 OCCUPY: occupy occupies occupying fill fills filling filled covers cover covering takes take
 NOT: not
-NO: no none nothing nobody zero
+NO: no none nothing nobody zero nowhere
 NEVER: never
 WITHOUT: without
 NEITHER: neither nor
@@ -181,6 +182,7 @@ OTHER: other
 BUT: but while whereas yet although though however
 IT: it they them itself themselves
 SELF: this
+HERE: here
 AVOID: avoid avoids avoiding avoided fail fails failing failed refuse refuses deny denies prevent prevents hardly
 AVOID: barely scarcely seldom rarely neglects ignores ignore ignoring break breaks breaking broken destroys
 AVOID: destroyed ruins ruined disturbs weakens weakened sacrifices sacrificed abandons despite unlike except away

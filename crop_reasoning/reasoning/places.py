@@ -1,4 +1,4 @@
-"""Places in a frame as rows of tokens: thirds, golden-ratio lines, the middle, halves, and how far a point is off them."""
+"""Places in a frame as rows of tokens: thirds, golden-ratio lines, the middle, halves; how far a point misses one."""
 
 from __future__ import annotations
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 from crop_reasoning.composition.analysis import Measured
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.geometry import WHOLE, Box, aspect_px
-from crop_reasoning.reasoning.checks import CHECKS, STRENGTH_BAND, Judged, passes, placed
+from crop_reasoning.reasoning.checks import CHECKS
 from crop_reasoning.reasoning.claims import NOT_UNDERSTOOD, Claim, claims
 from crop_reasoning.reasoning.comparisons import compare
 from crop_reasoning.reasoning.frames import Seen
 from crop_reasoning.reasoning.geometry_checks import element_is_there, stands_out, subject_is_measured
+from crop_reasoning.reasoning.line_checks import placed
 from crop_reasoning.reasoning.rationale import Element, Rationale
+from crop_reasoning.reasoning.tolerances import STRENGTH_BAND, Judged, passes
 
 VERSION = "verify/1"
 """Changes whenever the same rationale may be judged otherwise."""
@@ -143,7 +145,7 @@ def _check_decision(case: _Case, aspect: tuple[int, int] | None) -> None:
 def _check_aspect(case: _Case, box: Box, aspect: tuple[int, int]) -> None:
     w, h = case.measured.wh
     ratio, wanted = aspect_px(box, (w, h)), aspect[0] / aspect[1]
-    slack = _GRID * (1 / box.width + 1 / box.height) + 1 / (box.width * w) + 1 / (box.height * h)
+    slack = _GRID * (1 / box.width + 1 / box.height)
     true = abs(ratio / wanted - 1) <= slack
     case.check(true, "aspect_asked", "decision.box", f"{aspect[0]}:{aspect[1]}", f"width over height is {ratio:.3f}")
 
@@ -155,13 +157,18 @@ def _check_text(case: _Case, text: str, box: Box, where: str) -> None:
 
 
 def _judged(case: _Case, claim: Claim, box: Box) -> Iterator[tuple[bool, Judged]]:
-    """A claim's verdict: one for the frames it speaks of, one more for those that it is denied of ("unlike the third", "only")."""
+    """A claim's verdict for the frames it speaks of, and one for those it is denied of ("unlike the third", "only")."""
     if claim.kind == NOT_UNDERSTOOD:
         yield False, Judged(0, f"nobody understands {claim.args['left']!r} here")
         return
     if claim.kind == "keep":
         yield box.is_whole == claim.positive, Judged(0, f"the decision keeps {box.area:.0%} of the photo")
         return
+    if claim.than == "SELF":
+        claim = replace(claim, than="")
+        against: tuple[Box, ...] | None = (box,)
+    else:
+        against = None
     frames = _frames(case, claim.topic, box)
     unlike = _frames(case, claim.unlike, box) if claim.unlike else []
     if frames is None or unlike is None or (claim.than and _frames(case, claim.than, box) is None):
@@ -169,18 +176,18 @@ def _judged(case: _Case, claim: Claim, box: Box) -> Iterator[tuple[bool, Judged]
         return
     if claim.topic == "NOOTHER":
         claim = replace(claim, positive=not claim.positive)
-    verdicts = [_one(case, claim, frame) for frame in frames]
+    verdicts = [_one(case, claim, frame, against) for frame in frames]
     yield next((each for each in verdicts if not each[0]), verdicts[0] if verdicts else (False, _NO_OTHERS))
     if claim.unlike:
         rest = [frame for frame in unlike if frame not in frames]
-        denied = [_one(case, replace(claim, positive=not claim.positive), frame) for frame in rest]
+        denied = [_one(case, replace(claim, positive=not claim.positive), frame, against) for frame in rest]
         yield next((each for each in denied if not each[0]), (bool(rest), _NO_OTHERS))
 
 
-def _one(case: _Case, claim: Claim, frame: Box) -> tuple[bool, Judged]:
+def _one(case: _Case, claim: Claim, frame: Box, against: tuple[Box, ...] | None) -> tuple[bool, Judged]:
     seen = case.seen(frame)
     if claim.kind.startswith(("more ", "most ", "same ")):
-        others = _frames(case, claim.than or "OTHERS", frame)
+        others = against or _frames(case, claim.than or "OTHERS", frame)
         judged = compare(claim, seen, [case.seen(other) for other in others or ()])
     else:
         judged = CHECKS[claim.kind](claim, seen)
