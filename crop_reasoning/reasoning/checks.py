@@ -15,6 +15,7 @@ from crop_reasoning.reasoning.subject_checks import SUBJECTS
 from crop_reasoning.reasoning.tolerances import (
     AREA_TIE,
     ASPECT_TOLERANCE,
+    PANORAMA,
     PLACE_BAND,
     SIZE_BAND,
     SURE,
@@ -92,6 +93,7 @@ _CROPS: dict[str, Callable[[Claim, Seen], Judged]] = {
     "share": _share,
     "aspect": _aspect,
     "tighter than the photo": _tighter,
+    "panorama": lambda claim, seen: Judged((seen.aspect - PANORAMA) / 0.1, f"width over height is {seen.aspect:.2f}"),
     "named": lambda claim, seen: certain(True, ""),
 }
 CHECKS = _CROPS | SUBJECTS | LINES | SPACE

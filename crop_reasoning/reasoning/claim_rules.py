@@ -20,6 +20,8 @@ ELEMENT_OF = {
     "TRIANGLE": "triangle",
     "SYMMETRY": "symmetric",
     "AXIS": "symmetric",
+    "LEVELAXIS": "symmetric",
+    "UPRIGHTAXIS": "symmetric",
     "PATTERN": "pattern",
     "RULEOFTHIRDS": "rule of thirds",
     "GOLDEN": "golden ratio",
@@ -79,6 +81,7 @@ most empty :: <~><not>(?P<most>EMPTIEST|(?:MOST|LEAST) (?:SPACE|EMPTY))<all>
 most balanced :: <~><not>(?P<most>BEST|MOST|LEAST|WORSE) BALANCE<all>
 most element :: <~><not>(?P<most>STRONGEST|WEAKEST) <element><all>
 # the frame's shape, size and place
+panorama :: <~><not>PANORAMA(?: (?:CROP|FRAME|ASPECT))?
 aspect :: <~><not>(?P<shape>ASPECTWIDE|ASPECTTALL|ASPECTSQUARE|ASPECTSAME)(?: ASPECT)?(?: (?:AS|OF) PHOTO)?
 aspect :: <~><not>(?:ASPECT (?:OF |BE )*)?RATIO(?P<ratio>\d+:\d+)(?: ASPECT)?
 share :: <no>(?P<what>KEEP|HAVE) (?:little )?<bound><number> OF (?P<of>PHOTO|FRAME|AREA|SUBJECT|scene)
@@ -118,6 +121,7 @@ no subject :: (?:there BE )?(?:NO|WITHOUT|LACK(?: OF)?)(?: [a-z]+){0,2} (?:SUBJE
 faces :: (?:KEEP |HAVE )*(?P<count>NO|WITHOUT|\d+|SEVERAL|BOTH) (?:[a-z]+ )?(?:FACE|PERSON)(?: <~><not><~>\
     (?:WHOLE|IN FRAME|IN view))*
 faces :: <no>(?:KEEP )?(?:FACE|PERSON) :: count=SEVERAL
+subject large :: SUBJECT <not>(?:dominates?|commands?)(?: FRAME| CROP)? :: large=LARGE
 subject large :: (?:HAVE )?(?:SUBJECT|IT) <~><not>(?:VERY )?(?P<large>SMALL|LARGE)(?: IN FRAME)?|(?:VERY )?\
     (?P<large>SMALL|LARGE) (?:SUBJECT|IN FRAME)
 # level lines
@@ -126,6 +130,7 @@ tilt :: <no>TILT HORIZON :: leave=HORIZON
 level :: <no>(?:LEVEL|STRAIGHT) HORIZON :: leave=HORIZON
 level :: HORIZON <~><not><~>(?:LEVEL|STRAIGHT)(?! [a-z]*(?: HORIZON)?(?:across|through)) :: leave=HORIZON
 horizon place :: HORIZON <~>(?:FRAME )?(?:OFFCENTER AND )?<not><~><run>
+horizon place :: HORIZON <~><not>(?:bisects?|halves|splits?|HALF) (?:FRAME|PHOTO|CROP) :: run=MIDDLE
 horizon off center :: HORIZON <~><not>(?P<off>OFFCENTER)
 line share :: (?P<element>HORIZON|VERTICAL|DIAGONAL)(?: OF (?P<degrees>\d+) DEGREE)? <~>\
     (?:ABOVE |across |NEARLY )*<number> OF (?:WIDTH|HEIGHT|DIAGONAL)
@@ -134,6 +139,8 @@ line share :: (?:KEEP )?(?P<element>HORIZON) <~>(?:[a-z]+ )?<~>FULLWIDTH(?: OF (
 line share :: (?:KEEP )?(?P<element>VERTICAL) <~>(?:[a-z]+ )?<~>FULLHEIGHT(?: OF (?:PHOTO|FRAME\
     |CROP))? :: number=FRACTION1
 # mirrored sides, meeting lines
+axis :: <noelement>LEVELAXIS :: way=level :: leave=AXIS
+axis :: <noelement>UPRIGHTAXIS :: way=upright :: leave=AXIS
 axis :: LEFT AND RIGHT (?:(?:HALF|SIDE) )?<~><not>SYMMETRY :: way=upright
 axis :: TOP AND BOTTOM (?:(?:HALF|SIDE) )?<~><not>SYMMETRY :: way=level
 element :: <no>(?:KEEP )?(?:2 |BOTH )?(?:SIDE|HALF) (?:OF )?<~><not><element>
@@ -166,6 +173,8 @@ element :: <element> <~>(?P<no>LOSE|GONE|CUT)
 element :: (?P<no>(?:NOT|NEVER) )?(?:KEEP )?<element> (?:[a-z]+ )?<~><not>(?:KEEP|WHOLE)(?: WHOLE)?
 element :: <noelement>(?:EVERY |SEVERAL )?(?:(?:KEEP|HAVE) )*(?:WHOLE )?(?:3 (?:[a-z]+ )*(?:STRAIGHT )?(?:EDGE\
     |LINE|WEIGHT|THING) (?:(?:STAND|ON|CORNER|OF|TO|[a-z]+) )*)?<element>(?: (?:WHOLE|KEEP))*
+element :: (?:parallel )?LINE <not>(?:leads?|LEADING|meets?|draws?|pulls?|guides?)(?! TO form) :: element=DIAGONAL
+subject kept :: <no>HAVE SUBJECT
 subject :: SUBJECT
  :: (?:KEEP|CUT|LOSE|REMOVE)(?: OFF| AVOID)?(?: (?:OF|AND|[a-z]+))*(?: [a-z]+)
  :: (?:MORE|LESS|MOST) (?:OF )?[a-z]+

@@ -147,6 +147,8 @@ def _clause(clause: str, against: str) -> list[Claim]:
                 found.append(claim)
             row = f"{row[: match.start()]} {fixed.get('leave', '@')} {row[match.end() :]}"
             row = " ".join(row.split())
+    if len(found) > 1:  # that there is a subject at all is only said where nothing else is said of it
+        found = [each for each in found if each.kind != "subject"]
     left = [word for word in row.split() if not word.islower() and word not in _HARMLESS]
     bare = not any(word.islower() for word in row.split())  # "almost, but not, on the left": no clause of its own
     strange = [word for word in left if found or bare or word not in _COLOR_ALONE]

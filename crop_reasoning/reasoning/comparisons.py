@@ -18,7 +18,7 @@ from crop_reasoning.reasoning.tolerances import (
     Judged,
 )
 
-SAME = 0.15
+SAME = 0.1
 """Log of areas: two frames, or the subject in them, are of "the same size"."""
 _LESS = ("TIGHTER", "SMALLER", "LESS", "WORSE", "WEAKER", "TIGHTEST", "SMALLEST", "LEAST", "WEAKEST")
 

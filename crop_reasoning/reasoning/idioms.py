@@ -22,6 +22,7 @@ MIDDLE :: (?:FRAME|CROP|HALFWAY) MIDDLE
 OFFCENTER :: (?:OFF|AVOID FROM) MIDDLE(?! OF)
 LOSE :: (?:HAVE|LEFT) out(?: OF (?:FRAME|CROP|PHOTO|SELF))?|out OF (?:FRAME|view|CROP)|LOSE altogether
 SUBJECT :: (?:1 |MOTIF )?(?:clear )?(?:single|sole|lone) SUBJECT
+1 :: (?:single|lone|sole|solitary)(?= PERSON| FACE)
 SUBJECT :: focal points?|(?:point|MIDDLE) OF interest
 SUBJECT :: (?:main |primary |principal |key |single |sole |lone )*SUBJECT(?: matter)?
 SUBJECT :: (?:main|MIDDLE) (?:THING|MOTIF|figure)
@@ -51,7 +52,9 @@ CONVERGE :: (?:LEADING )?LINE (?:that )?(?:LEADING|lead|CONVERGE|meet)(?: TO| ON
     | same)* (?:point|VANISHING)
 CONVERGE :: CONVERGE(?: DIAGONAL)?(?: LINE)?|LINE CONVERGE
 DIAGONAL :: (?:LEADING |DIAGONAL |TILT )+LINE|LEADING DIAGONAL|TILT LINE
-AXIS :: (?:VERTICAL |LEVEL |MIRROR |SYMMETRY |MIDDLE )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?
+LEVELAXIS :: (?:MIRROR |SYMMETRY |MIDDLE )*LEVEL (?:MIRROR |SYMMETRY )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?
+UPRIGHTAXIS :: (?:MIRROR |SYMMETRY |MIDDLE )*VERTICAL (?:MIRROR |SYMMETRY )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?
+AXIS :: (?:MIRROR |SYMMETRY |MIDDLE )*AXIS(?: OF (?:bilateral |MIRROR )?SYMMETRY)?
 SYMMETRY :: 2 MIRROR (?:HALF|FRACTION0.5)
 SYMMETRY :: (?:NEARLY )?MIRROR(?: (?:SYMMETRY|EACH OTHER|1 another|images?))*(?: OF EACH OTHER| OF 1 another)?|MIRROR
 HORIZON :: LEVEL (?:LINE|EDGE)|HORIZON LINE
@@ -91,12 +94,9 @@ def _rows() -> tuple[tuple[str, re.Pattern[str]], ...]:
     for row in re.sub(r"\\\n\s*", "", _TABLE.strip("\n")).split("\n"):
         if row == "@ORDINALS":
             for number, word in enumerate(ORDINALS, 1):
-                rows.append(
-                    (
-                        f"ORD{number}",
-                        rf"(?:CROP |number ){number}(?! PERCENT)|(?:{word}|{number}(?:st|nd|rd|th))(?: (?:1|CROP|FRAME))?",
-                    )
-                )
+                named = rf"(?:CROP |number ){number}(?! PERCENT)"
+                said = rf"(?:{word}|{number}(?:st|nd|rd|th))(?: (?:1|CROP|FRAME))?"
+                rows.append((f"ORD{number}", f"{named}|{said}"))
             continue
         token, _, pattern = row.partition(" :: ")
         rows.append(("" if token == "_" else token, pattern))

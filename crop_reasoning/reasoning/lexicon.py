@@ -90,6 +90,7 @@ UNBALANCED: unbalanced imbalance imbalanced lopsided
 WEIGHT: weight mass masses
 HEAVY: heavy heavier heaviest
 ASPECT: aspect ratio ratios proportions orientation format
+PANORAMA: panoramic panorama letterbox
 SQUARE: square
 PORTRAIT: portrait
 LANDSCAPE: landscape
@@ -145,10 +146,11 @@ STAND: lying placed positioned located aligned aligns anchored set situated rise
 STAND: stretches stretch
 PUT: put puts putting place places placing position positions positioning align anchor anchors anchoring aligning
 PUT: setting settles brings bring bringing shifts shift shifting moves move moving
-HAVE: has have having show shows showing shown contains contain gives give giving leaves leave leaving with offers
+HAVE: has have having show shows showing shown gives give giving leaves leave leaving with offers
 HAVE: offer lends lend provides provide features
 KEEP: keep keeps keeping kept retain retains retained retaining preserve preserves preserved preserving hold holds
-KEEP: holding include includes including included maintain maintains maintained maintaining contained captures
+KEEP: holding include includes including included maintain maintains maintained maintaining contained contains
+KEEP: captures contain
 CUT: cut cuts cutting clip clips clipped clipping slice slices slicing sliced chop chops chopped chopping truncate
 CUT: truncates truncated truncating cropped amputates sever severs severed slash slashes
 LOSE: lose loses losing lost drop drops dropping dropped exclude excludes excluded excluding omit omits omitted

@@ -14,6 +14,7 @@ from crop_reasoning.reasoning.tolerances import (
     LARGE,
     LOST,
     PLACE_BAND,
+    SHOWN,
     SIZE_BAND,
     SMALL,
     TOUCHED,
@@ -50,7 +51,7 @@ def _several_subjects(claim: Claim, seen: Seen) -> Judged:
 
 
 def _some_subject(claim: Claim, seen: Seen) -> Judged:
-    return certain(seen.subject is not None, subject_words(seen))
+    return Judged((seen.kept - SHOWN) / (SHOWN / 3), subject_words(seen))
 
 
 def _count_of(claim: Claim, found: int, words: str) -> Judged:

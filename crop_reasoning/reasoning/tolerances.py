@@ -23,6 +23,8 @@ SIZE_BAND = 0.02
 """Of the photo's area, at the limits of the size words."""
 WHOLE_KEPT, KEPT, LOST, TOUCHED = 0.95, 0.9, 0.5, 0.98
 """Shares of the subject inside a crop: "whole" and "kept" from, "lost" below; below the last it is cut."""
+SHOWN = 0.3
+"""Share of the subject inside a crop that may be said to show it at all."""
 KEPT_BAND = 0.02
 LEVEL_DEGREES, TILT_BAND = 1.5, 0.5
 """A horizon within this many degrees is level; a tilt that is given in degrees may be off by as many."""
@@ -35,6 +37,8 @@ EMPTY_SIDE, EMPTY_FRAME, EMPTY_BAND = 0.5, 0.3, 0.05
 """Empty share of a third of the frame that is called empty; of the frame to speak of empty space at all."""
 ROOM, ROOM_AROUND = 0.15, 0.04
 """Of the frame's side: gap between subject and side that is room; on every side, that is margin."""
+PANORAMA = 1.9
+"""Width over height from which a crop is panoramic."""
 ASPECT_TOLERANCE = 0.02
 """Of the ratio in pixels."""
 SMALL, LARGE = 0.12, 0.2
