@@ -281,4 +281,4 @@ FRESH: dict[str, tuple[str, ...]] = {
         "The portrait format suits the subject.",
     ),
 }
-"""Written when the patterns stood, without a change to them since: what an author of other prose has to expect."""
+"""Written when the list above passed: 44 of 66 were understood at first sight; some forms were learnt from them since."""
