@@ -281,4 +281,4 @@ FRESH: dict[str, tuple[str, ...]] = {
         "The portrait format suits the subject.",
     ),
 }
-"""Written when the list above passed: 44 of 66 were understood at first sight; some forms were learnt from them since."""
+"""Written when the list above passed: 44 of 66 were understood at first sight, some forms learnt since."""
