@@ -16,7 +16,6 @@ from PIL import Image
 
 from crop_reasoning.composition import (
     curves,
-    directions,
     lines,
     patterns,
     placement,
@@ -26,11 +25,12 @@ from crop_reasoning.composition import (
     weight,
 )
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
+from crop_reasoning.composition.evidence import Evidence as Evidence
+from crop_reasoning.composition.line_evidence import line_evidence
 from crop_reasoning.composition.primitives import (
     LEAST_SIDE,
     Floats,
     Frame,
-    Point,
     Primitives,
     frame_of,
     primitives,
@@ -40,35 +40,15 @@ from crop_reasoning.composition.subject import Subject, Subjects
 from crop_reasoning.composition.weight import Balance, EdgeCuts, Weights
 from crop_reasoning.geometry import WHOLE, Box, Size, clip, inside, iou
 
-VERSION = "composition/1"
+VERSION = "composition/2"
 """Changes whenever the same pixels may be judged otherwise: part of every cache key."""
 _LEAST_CROP = 12.0  # px of the working frame
 _LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
 _OF_A_PATTERN = ("horizontal", "vertical", "diagonal", "triangle", "curved", "symmetric")
 _PLACEMENTS = ("rule of thirds", "center", "golden ratio")
+_MOST_POINTS = 24  # of a curve: enough to draw it by
 _SAME = 0.6  # IoU of a subject with an element that is all there is of it
 _WHOLE_SUBJECT = 0.9  # of the subject: a crop that keeps less places it nowhere
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """An element that was seen: its name (of `ELEMENTS`), strength in [0,1], plain words, and at most one geometry.
-
-    Geometry is in [0,1] of the frame judged. `line` is (x1, y1, x2, y2): a level or upright line, the strongest
-    slanted one, or the axis of a symmetry. `polygon` holds the corners of a triangle, `path` the points of a curve,
-    `box` where a pattern reaches. `vanishing` is where leading lines meet; it may lie outside the frame.
-    """
-
-    name: str
-    strength: float
-    words: str
-    point: Point | None = None
-    line: tuple[float, float, float, float] | None = None
-    box: Box | None = None
-    polygon: tuple[Point, ...] | None = None
-    path: tuple[Point, ...] | None = None
-    vanishing: Point | None = None
-    leading: tuple[tuple[float, float, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +132,17 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
     )
     main = subjects.box if subjects.box and inside(subjects.box, crop) >= _LEAST_KEPT else None
     inner = _within(main, crop) if main else None
-    curve, path = _longest_curve(measured, frame)
-    seen, tilt = _line_elements(measured, frame, path if curve >= THRESHOLD else None)
+    mirrored = symmetry.mirror(measured.structure, frame) if measured.structure else None
+    curve, path = _longest_curve(measured, frame, mirrored)
+    shown = lines.stretches(measured.lines, frame)
+    if curve >= THRESHOLD:  # lines along it are its pieces
+        shown = [each for each in shown if not curves.along(each.start, each.end, path, frame)]
+    seen, tilt = line_evidence(shown, measured.triangles, frame, mirrored)
     if curve > 0:
         seen.append(_curved(curve, path, frame))
     if "triangle" not in {each.name for each in seen if each.strength >= THRESHOLD}:
         seen += _masses([found.box for found in boxes if found.kind == "salient"], frame)
-    seen = _settled([*seen, *_repeating(measured, frame), *_placed(subjects, crop)], inner)
+    seen = _settled([*seen, *_repeating(measured, frame, mirrored), *_placed(subjects, crop)], inner)
     strengths = dict.fromkeys(ELEMENTS, 0.0)
     for each in seen:
         strengths[each.name] = max(strengths[each.name], each.strength)
@@ -180,69 +164,32 @@ def edge_cuts(measured: Measured, crop: Box) -> EdgeCuts:
     return weight.cuts(measured.subjects, crop) if measured.subjects else EdgeCuts(0.0, 0.0, 0, 0.0)
 
 
-def _line_elements(measured: Measured, frame: Frame, path: Floats | None) -> tuple[list[Evidence], float | None]:
-    """Triangle, horizontal, vertical and diagonal, and the tilt of the level line. Lines along `path`, a curve that was
-    seen (n, 2), are its pieces and left out."""
-    seen: list[Evidence] = []
-    tilt = None
-    shown = lines.stretches(measured.lines, frame)
-    if path is not None:
-        shown = [each for each in shown if not curves.along(each.start, each.end, path, frame)]
-    closed = max(
-        ((triangles.strength(each, frame), each) for each in measured.triangles), key=lambda pair: pair[0], default=None
-    )
-    if closed and closed[0] > 0:
-        corners = tuple(frame.shares(*corner) for corner in closed[1].corners)
-        seen.append(Evidence("triangle", closed[0], "three straight edges close a triangle", polygon=corners))
-        if closed[0] >= THRESHOLD:  # its sides are its own, and lines beside them are its strokes' other edges
-            shown = [each for each in shown if not triangles.belongs(each, closed[1], frame)]
-    meeting = directions.converging(shown, frame)
-    if meeting and meeting.strength >= THRESHOLD:  # an upright one among leading lines leads, like the others
-        shown = [each for each in shown if each.index not in meeting.indices]
-    level, longest = directions.level_strength(shown, frame)
-    if longest:
-        share = round(100 * longest.seen / frame.width)
-        tilt = round(longest.line.slope, 2) if level >= THRESHOLD else None
-        words = f"a level line over {share} % of the width"
-        seen.append(Evidence("horizontal", level, words, line=_shares(longest, frame)))
-    upright, longest = directions.upright_strength(shown, frame)
-    if longest:
-        share = round(100 * longest.seen / frame.height)
-        words = f"an upright line over {share} % of the height"
-        seen.append(Evidence("vertical", upright, words, line=_shares(longest, frame)))
-    slanted, longest = directions.slanted_strength(shown, frame)
-    if meeting and meeting.strength >= THRESHOLD:
-        members = tuple(_shares(each, frame) for each in meeting.members)
-        point = ((meeting.point[0] - frame.x1) / frame.width, (meeting.point[1] - frame.y1) / frame.height)
-        words = f"{len(members)} lines lead to one point"
-        seen.append(Evidence("diagonal", meeting.strength, words, line=members[0], vanishing=point, leading=members))
-    elif longest:
-        share = round(100 * longest.seen / frame.diagonal)
-        words = f"a slanted line of {round(longest.tilt)} degrees over {share} % of the diagonal"
-        seen.append(Evidence("diagonal", slanted, words, line=_shares(longest, frame)))
-    return seen, tilt
-
-
 def _masses(boxes: list[Box], frame: Frame) -> list[Evidence]:
     strength, corners = triangles.of_masses(boxes, (frame.width, frame.height)) if boxes else (0.0, ())
     words = "three like masses stand on the corners of a triangle"
     return [Evidence("triangle", strength, words, polygon=corners)] if strength > 0 else []
 
 
-def _longest_curve(measured: Measured, frame: Frame) -> tuple[float, Floats]:
-    judged = (curves.curve_strength(each, frame) for each in measured.curves)
-    return max(judged, key=lambda pair: pair[0], default=(0.0, np.zeros((0, 2), np.float32)))
+def _longest_curve(measured: Measured, frame: Frame, mirrored: symmetry.Mirror | None) -> tuple[float, Floats]:
+    """The strength of the curve that leads best and its points, px (n, 2). A curve whose mirror image is there, too, is
+    the symmetry's."""
+    judged = sorted((curves.curve_strength(each, frame) for each in measured.curves), key=lambda pair: -pair[0])
+    sure = mirrored is not None and mirrored.strength >= THRESHOLD
+    for strength, path in judged:
+        if not (mirrored and sure and len(path) and curves.twin(path, measured.curves, mirrored, frame)):
+            return strength, path
+    return 0.0, np.zeros((0, 2), np.float32)
 
 
 def _curved(strength: float, path: Floats, frame: Frame) -> Evidence:
-    points = tuple(frame.shares(float(x), float(y)) for x, y in path[:: max(1, len(path) // 24)])
+    kept = np.linspace(0, len(path) - 1, min(len(path), _MOST_POINTS)).round().astype(int)
+    points = tuple(frame.shares(float(x), float(y)) for x, y in path[kept])
     return Evidence("curved", strength, "a long smooth curve leads through the frame", path=points)
 
 
-def _repeating(measured: Measured, frame: Frame) -> list[Evidence]:
+def _repeating(measured: Measured, frame: Frame, mirrored: symmetry.Mirror | None) -> list[Evidence]:
     """Symmetric and pattern."""
     seen: list[Evidence] = []
-    mirrored = symmetry.mirror(measured.structure, frame) if measured.structure else None
     if mirrored:
         place = mirrored.place
         line = (place, 0.0, place, 1.0) if mirrored.upright else (0.0, place, 1.0, place)
@@ -303,7 +250,3 @@ def _is_the_subject(seen: Evidence, subject: Box) -> bool:
 def _within(box: Box, crop: Box) -> Box:
     """The part of a box inside a crop, in [0,1] of the crop."""
     return clip(*placement.within((box.x1, box.y1), crop), *placement.within((box.x2, box.y2), crop))
-
-
-def _shares(stretch: lines.Stretch, frame: Frame) -> tuple[float, float, float, float]:
-    return (*frame.shares(*stretch.start), *frame.shares(*stretch.end))

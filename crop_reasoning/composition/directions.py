@@ -8,22 +8,31 @@ from itertools import combinations
 
 import numpy as np
 
+from crop_reasoning.composition import triangles
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.lines import LEVEL, SLANTED, UPRIGHT, Stretch
 from crop_reasoning.composition.primitives import Frame, Point
-from crop_reasoning.composition.triangles import crossing
+from crop_reasoning.composition.triangles import Triangle, crossing
 
+_NEAR = 0.03  # of the diagonal: ends that join
+_BROAD = 0.4  # a box whose width is this share of its height, or more, is no pole
+_ALIKE = 0.7  # of the longer one's length: uprights of one size
+_APART = 0.04  # of the diagonal: nearer uprights are two edges of one stroke
+_CARRYING = 0.85  # of the height: mirrored uprights that are longer carry the picture ...
+_ROW, _TALL = 5, 0.55  # ... and so do rows of at least so many, at least so tall (of the height)
 _LEAST_FAN = 28.0  # degrees between the outermost of lines that meet: nearly parallel ones meet anywhere
 
 
 @dataclass(frozen=True, slots=True)
 class Converging:
     """Lines that meet: where (px), which (one of each direction), and how much of them the frame shows; `indices` are
-    those of all lines through the point, the other edges of the same strokes among them."""
+    those of all lines through the point, the other edges of the same strokes among them. Two slanted lines are enough
+    where they meet on a `horizon`."""
 
     point: Point
     members: tuple[Stretch, ...]
     indices: frozenset[int]
+    horizon: bool
     strength: float
 
 
@@ -35,6 +44,73 @@ def level_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stret
 def upright_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
     """How much upright lines carry a frame, and the one that carries most."""
     return _carried([s for s in stretches if s.tilt >= UPRIGHT - 4], frame.height, lambda s: 90 - s.tilt)
+
+
+def walls(stretches: list[Stretch], frame: Frame, axis: float | None) -> frozenset[int]:
+    """Indices of the uprights that only bound something: the side walls of a broad box, and, given an upright mirror
+    `axis` (px), those that have their mirror image. Rows of tall like uprights are none, nor mirrored very long ones."""
+    uprights = [s for s in stretches if s.tilt >= UPRIGHT - 4]
+    level = [s for s in stretches if s.tilt <= LEVEL + 4]
+    found = set()
+    for a in uprights:
+        row = _positions([s for s in uprights if s.seen >= _ALIKE * a.seen], frame)
+        if len(row) >= _ROW and a.seen > _TALL * frame.height:
+            continue
+        bound = axis if a.seen < _CARRYING * frame.height else None
+        for b in uprights:
+            if (bound is not None and _mirrored(a, b, bound, frame)) or _boxed(a, b, uprights, level, frame):
+                found.add(a.index)
+    return frozenset(found)
+
+
+def _positions(uprights: list[Stretch], frame: Frame) -> list[float]:
+    """The places across of uprights, those of one stroke taken together."""
+    kept: list[float] = []
+    for x in sorted((s.start[0] + s.end[0]) / 2 for s in uprights):
+        if not kept or x - kept[-1] > _APART * frame.diagonal:
+            kept.append(x)
+    return kept
+
+
+def _mirrored(a: Stretch, b: Stretch, axis: float, frame: Frame) -> bool:
+    near = 1.5 * _NEAR * frame.diagonal
+    (ax, top), (bx, other) = _top(a), _top(b)
+    return a is not b and abs(ax + bx - 2 * axis) < near and abs(top - other) < near and _alike(a, b)
+
+
+def _boxed(a: Stretch, b: Stretch, uprights: list[Stretch], level: list[Stretch], frame: Frame) -> bool:
+    """Whether two uprights are the side walls of a broad box: level lines join their tops and their feet, or one of
+    these is the frame's border, and no other upright of their size stands between them."""
+    near = _NEAR * frame.diagonal
+    (ax, top), (bx, other_top) = _top(a), _top(b)
+    (_, foot), (_, other_foot) = _foot(a), _foot(b)
+    wide = abs(ax - bx)
+    if a is b or not _alike(a, b) or wide < _BROAD * a.seen or abs(top - other_top) > near:
+        return False
+    between = [s for s in uprights if _alike(s, a) and min(ax, bx) + near < _top(s)[0] < max(ax, bx) - near]
+    if between or abs(foot - other_foot) > near:
+        return False
+    low, high = min(ax, bx), max(ax, bx)
+
+    def joined(y: float, border: float) -> bool:
+        if abs(y - border) < near:
+            return True
+        beside = [s for s in level if abs((s.start[1] + s.end[1]) / 2 - y) < near]
+        return any(min(s.end[0], high) - max(s.start[0], low) > 0.6 * wide for s in beside)
+
+    return joined(top, frame.y1) and joined(foot, frame.y2)
+
+
+def _alike(a: Stretch, b: Stretch) -> bool:
+    return min(a.seen, b.seen) >= _ALIKE * max(a.seen, b.seen)
+
+
+def _top(s: Stretch) -> Point:
+    return min(s.start, s.end, key=lambda point: point[1])
+
+
+def _foot(s: Stretch) -> Point:
+    return max(s.start, s.end, key=lambda point: point[1])
 
 
 def _carried(stretches: list[Stretch], side: float, off: object) -> tuple[float, Stretch | None]:
@@ -56,7 +132,8 @@ def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
 
 
 def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
-    """The point on which at least three lines of different directions converge, by votes weighted with length."""
+    """The point on which at least three lines of different directions converge, by votes weighted with length; a horizon
+    through it is one of them."""
     lines = [s for s in stretches if s.tilt > 3][:20]
     best: tuple[float, Point] = (0.0, (0.0, 0.0))
     for a, b in combinations(lines, 2):
@@ -72,7 +149,8 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
     point = _nearest_point(members)
     members = _distinct(_through(lines, point, frame, 0.018), point)
     slanted = [s for s in members if SLANTED[0] - 5 <= s.tilt <= SLANTED[1] + 5]
-    if len(members) < 3 or len(slanted) < 2:
+    horizon = _on_horizon(stretches, point, frame)
+    if len(members) + horizon < 3 or len(slanted) < 2:
         return None
     headings = sorted(_heading(s, point) for s in members)
     spread = max(b - a for a, b in zip(headings, [*headings[1:], headings[0] + 360], strict=True))
@@ -81,8 +159,29 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
     if 180 - between < _LEAST_FAN:
         return None
     reach = sum(s.weight for s in members) / frame.diagonal
-    everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04))
-    return Converging(point, tuple(members), everything, ramp(reach, 0.55, 1.25) * (1.0 if spread < 335 else 0.5))
+    everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04) if s.tilt > 3)
+    strength = ramp(reach, 0.55, 1.25) * (1.0 if spread < 335 else 0.5)
+    return Converging(point, tuple(members), everything, horizon, strength)
+
+
+def in_perspective(meeting: Converging, triangle: Triangle, frame: Frame) -> bool:
+    """Whether lines that meet, two of them the sides of a triangle, run away into the distance rather than close it:
+    they meet on the horizon, or go on past the third side."""
+    if meeting.horizon:
+        return True
+    near = 0.015 * frame.diagonal
+    ends = [max(s.start, s.end, key=lambda end: math.dist(end, meeting.point)) for s in meeting.members]
+    return sum(triangles.outside(end, triangle) > near for end in ends) >= 2
+
+
+def _on_horizon(stretches: list[Stretch], point: Point, frame: Frame) -> bool:
+    """Whether a long level line passes a point."""
+    for s in stretches:
+        (dx, dy), (x, y) = s.line.direction, s.line.point
+        across = abs((point[0] - x) * -dy + (point[1] - y) * dx)
+        if s.tilt <= LEVEL / 2 and across < 0.018 * frame.diagonal and s.seen > 0.4 * frame.width:
+            return True
+    return False
 
 
 def _reasonable(point: Point, frame: Frame) -> bool:

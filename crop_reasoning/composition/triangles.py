@@ -84,6 +84,19 @@ def belongs(stretch: Stretch, triangle: Triangle, frame: Frame) -> bool:
     return False
 
 
+def outside(point: Point, triangle: Triangle) -> float:
+    """How far (px) a point lies beyond the sides of a triangle; negative inside."""
+    beyond = []
+    middle = np.mean(triangle.corners, axis=0)
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        (ax, ay), (bx, by) = triangle.corners[a], triangle.corners[b]
+        length = float(np.hypot(bx - ax, by - ay))
+        nx, ny = (by - ay) / length, (ax - bx) / length
+        inward = 1.0 if (middle[0] - ax) * nx + (middle[1] - ay) * ny < 0 else -1.0
+        beyond.append(inward * ((point[0] - ax) * nx + (point[1] - ay) * ny))
+    return float(max(beyond))
+
+
 def _closed(lines: list[Line], chosen: tuple[int, ...], frame: Frame) -> Triangle | None:
     corners = []
     for a, b in ((0, 1), (1, 2), (2, 0)):
