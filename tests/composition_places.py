@@ -148,7 +148,8 @@ def _trestle(sheet: Sheet, rng: Rng) -> Drawn:
     """Two legs that lean together, with a rail or a floor between their feet; one leg may be almost upright."""
     top, foot = (rng.uniform(0.4, 0.6), rng.uniform(0.06, 0.15)), rng.uniform(0.85, 0.95)
     apart = rng.uniform(0.22, 0.36) * sheet.size[1] / sheet.size[0]
-    lean = rng.uniform(-0.5, 0.5) * apart
+    apart = min(apart, 0.37)
+    lean = rng.uniform(-0.3, 0.3) * apart
     points = [sheet.px(*top), sheet.px(top[0] - apart + lean, foot), sheet.px(top[0] + apart + lean, foot)]
     fill, width = sheet.color(60), int(rng.integers(8, 24))
     sheet.draw.line([*points, points[0], points[1]], fill=fill, width=width)
@@ -305,7 +306,7 @@ def _beams(sheet: Sheet, rng: Rng) -> Drawn:
 def _stairs(sheet: Sheet, rng: Rng) -> Drawn:
     """Steps that climb through the frame, with a rail above them."""
     count, side = int(rng.integers(6, 12)), bool(rng.random() < 0.5)
-    x0, x1, y0, y1 = -0.02, 1.02, rng.uniform(0.85, 0.95), rng.uniform(0.3, 0.42)
+    x0, x1, y0, y1 = -0.02, 1.02, rng.uniform(0.85, 0.95), rng.uniform(0.25, 0.35)
     points = []
     for k in range(count):
         low, high = x0 + (x1 - x0) * k / count, x0 + (x1 - x0) * (k + 1) / count

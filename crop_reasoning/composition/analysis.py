@@ -46,6 +46,7 @@ _LEAST_CROP = 12.0  # px of the working frame
 _LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
 _OF_A_PATTERN = ("horizontal", "vertical", "diagonal", "triangle", "curved", "symmetric")
 _PLACEMENTS = ("rule of thirds", "center", "golden ratio")
+_CLEARLY = 0.2  # of strength
 _MOST_POINTS = 24  # of a curve: enough to draw it by
 _SAME = 0.6  # IoU of a subject with an element that is all there is of it
 _WHOLE_SUBJECT = 0.9  # of the subject: a crop that keeps less places it nowhere
@@ -217,7 +218,9 @@ def _settled(seen: list[Evidence], subject: Box | None) -> list[Evidence]:
     """The edges of a pattern's motifs, their rows and their mirror images are the pattern: it outweighs them."""
     sure = {each.name: each for each in seen if each.strength >= THRESHOLD}
     weaker: set[str] = set()
-    if "pattern" in sure:
+    if "pattern" in sure and "symmetric" in sure and sure["symmetric"].strength > sure["pattern"].strength + _CLEARLY:
+        weaker.add("pattern")  # a few windows on both sides of a door
+    elif "pattern" in sure:
         weaker.update(_OF_A_PATTERN)
     mirrored = sure["symmetric"].line if "symmetric" in sure else None
     if (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import fft
@@ -18,8 +19,23 @@ from crop_reasoning.composition.symmetry import Structure
 from crop_reasoning.geometry import Box, from_xyxy_px
 
 _LEAST_STEP = 4.0  # px of the structure map
-_LEAST_PEAK = 0.28
-_LEAST_DIP = 0.16  # how far the autocorrelation falls between a peak and its surroundings
+_LEAST_MOTIFS = 9  # in two directions
+_LEAST_REPEATS = 7  # in one
+_FARTHEST = 0.55  # of the frame: two rows are half of it apart
+_SOFT = 2.0  # px: how far a thing may stand out of its place
+
+
+class Limits(NamedTuple):
+    """What counts as a peak of an autocorrelation: its height, how far it falls off around it, and what is taken off
+    the height to compare maps whose peaks mean less."""
+
+    peak: float
+    dip: float
+    worth: float
+
+
+_DETAIL = Limits(0.28, 0.16, 0.0)
+_PRESENCE = Limits(0.5, 0.25, 0.25)  # there is some of it nearly everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +50,78 @@ class Pattern:
 
 
 def find_pattern(structure: Structure) -> Pattern | None:
-    """The motif's two shortest steps; None where nothing repeats."""
+    """The motif's two shortest steps, or its one step if it comes often enough in a row; None where nothing repeats.
+
+    Things of one kind repeat whatever their colors: where detail itself does not repeat, its mere presence may.
+    """
     even = structure.even
     height, width = even.shape[1:]
     if min(height, width) < 24 or float((even**2).sum(axis=0).mean()) < 0.05:
         return None
-    correlation = _autocorrelation(even)
-    peaks = _isolated_peaks(correlation, height, width)
+    presence = _presence(even)
+    correlations = [(even, _autocorrelation(even), _DETAIL), (presence, _autocorrelation(presence), _PRESENCE)]
+    for search in (_lattice, _row):
+        found = [pattern for each in correlations if (pattern := search(*each, structure.scale)) is not None]
+        if found:
+            return max(found, key=lambda pattern: pattern.likeness)
+    return None
+
+
+def _presence(even: Floats) -> Floats:
+    """How much detail there is, of whatever sign and color, (1, h, w)."""
+    import cv2
+
+    strength = np.sqrt((even**2).sum(axis=0))
+    return np.asarray(cv2.GaussianBlur(strength, (0, 0), _SOFT), np.float32)[None]
+
+
+def _lattice(even: Floats, correlation: Floats, limits: Limits, scale: float) -> Pattern | None:
+    """The two shortest independent steps at which a map looks like itself."""
+    height, width = even.shape[1:]
+    peaks = _isolated_peaks(correlation, height, width, limits)
     for first in range(len(peaks)):
         for second in range(first + 1, len(peaks)):
             (ay, ax, a), (by, bx, b) = peaks[first], peaks[second]
             cross = abs(ax * by - ay * bx)
-            if cross < 0.5 * math.hypot(ax, ay) * math.hypot(bx, by) or height * width / cross < 9:
+            if cross < 0.5 * math.hypot(ax, ay) * math.hypot(bx, by) or height * width / cross < _LEAST_MOTIFS:
                 continue
             where = _agreement(even, (ay, ax)) & _agreement(even, (by, bx))
-            steps = ((ax / structure.scale, ay / structure.scale), (bx / structure.scale, by / structure.scale))
-            return Pattern(steps, min(a, b), where, structure.scale)
+            return Pattern(((ax / scale, ay / scale), (bx / scale, by / scale)), min(a, b) - limits.worth, where, scale)
     return None
+
+
+def _row(even: Floats, correlation: Floats, limits: Limits, scale: float) -> Pattern | None:
+    """One step, along the width or the height, at which a map looks like itself again and again."""
+    height, width = even.shape[1:]
+    found: list[tuple[float, int, bool]] = []
+    for profile, side, across in ((correlation[0, width - 1 :], width, True), (correlation[:, width - 1], height, False)):
+        for step in range(math.ceil(_LEAST_STEP), int(side / _LEAST_REPEATS) + 1):
+            value = _repeats(profile, step, limits)
+            if value > 0:
+                found.append((value, step, across))
+                break
+    if not found:
+        return None
+    value, step, across = max(found)
+    where = _agreement(even, (0, step) if across else (step, 0))
+    if not where.any():
+        return None
+    beside = float(np.ptp(np.flatnonzero(where.any(axis=1 if across else 0))) + 1) / scale
+    steps = ((step / scale, 0.0), (0.0, beside)) if across else ((0.0, step / scale), (beside, 0.0))
+    return Pattern(steps, value - limits.worth, where, scale)
+
+
+def _repeats(profile: Floats, step: int, limits: Limits) -> float:
+    """The least of the peaks of an autocorrelation near once, twice and three times a step; 0 unless it falls off
+    clearly between them."""
+    near = max(1, round(0.12 * step))
+    peaks = [profile[k * step - near : k * step + near + 1] for k in (1, 2, 3)]
+    dips = [profile[round((k + 0.25) * step) : round((k + 0.75) * step) + 1].min() for k in (0, 1, 2)]
+    value = min(float(peak.max()) for peak in peaks)
+    top = int(peaks[0].argmax()) - near + step
+    summit = float(profile[top]) >= float(profile[max(0, top - 2) : top + 3].max())
+    clear = value - float(max(dips)) > 2 * limits.dip
+    return value if summit and clear and value > limits.peak else 0.0
 
 
 def pattern_strength(pattern: Pattern, frame: Frame) -> float:
@@ -84,14 +155,14 @@ def _autocorrelation(even: Floats) -> Floats:
     return (lags / (overlap * mean + 1e-9)).astype(np.float32)
 
 
-def _isolated_peaks(correlation: Floats, height: int, width: int) -> list[tuple[int, int, float]]:
-    """Peaks (dy, dx, value) of lags up to 40 % of the frame that fall off on all sides; shortest first."""
+def _isolated_peaks(correlation: Floats, height: int, width: int, limits: Limits) -> list[tuple[int, int, float]]:
+    """Peaks (dy, dx, value) of lags up to `_FARTHEST` of the frame that fall off on all sides; shortest first."""
     import cv2
 
-    most_y, most_x = int(0.4 * height), int(0.4 * width)
+    most_y, most_x = int(_FARTHEST * height), int(_FARTHEST * width)
     part = correlation[: most_y + 1, width - 1 - most_x : width + most_x]
     top = cv2.dilate(part, np.ones((5, 5), np.uint8))
-    tops = [(int(y), int(x) - most_x) for y, x in np.argwhere((part >= top) & (part > _LEAST_PEAK))]
+    tops = [(int(y), int(x) - most_x) for y, x in np.argwhere((part >= top) & (part > limits.peak))]
     found: list[tuple[int, int, float]] = []
     for dy, dx in sorted(tops, key=lambda lag: math.hypot(*lag)):
         step = math.hypot(dy, dx)
@@ -100,7 +171,7 @@ def _isolated_peaks(correlation: Floats, height: int, width: int) -> list[tuple[
         shortest = math.hypot(*found[0][:2]) if found else step  # a wider ring would meet other repeats
         ring = _ring(correlation, dy, dx + width - 1, max(2.0, 0.45 * shortest))
         value = float(part[dy, dx + most_x])
-        if value - float(ring.max()) > _LEAST_DIP:
+        if value - float(ring.max()) > limits.dip:
             found.append((dy, dx, value))
     strongest = max((value for *_, value in found), default=0.0)
     good = [peak for peak in found if peak[2] >= 0.6 * strongest]
