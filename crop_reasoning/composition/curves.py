@@ -20,6 +20,9 @@ _MOST_SEGMENTS = 500
 _TURN = math.radians(50)
 _CORNER = 66.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
 _WINDOW = 0.04
+_SPAN = 0.06  # of a curve: over so much of it its heading is taken
+_SWINGS = (3.4, 2.4)  # all turns by their range: 1 for an arc, 2 for an S; a figure's outline sways to and fro
+_ONE_EDGE = 0.45
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _RAYS = 48
 _ENCLOSES = (0.9, 0.65)
@@ -67,13 +70,15 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]
     offset = centered @ normal
     bend = float(offset.max() - offset.min()) / max(extent, 1e-6)
-    headings = np.unwrap(np.arctan2(*np.diff(points[::2], axis=0).T[::-1]))
-    turned = abs(math.degrees(float(headings[-1] - headings[0]))) if len(headings) > 1 else 0.0
+    headings = _headings(points, max(2, round(_SPAN * len(points))))
+    turned = abs(math.degrees(float(headings[-1] - headings[0])))
+    swings = float(abs(np.diff(headings)).sum()) / max(float(np.ptp(headings)), 1e-6)
+    graceful = ramp(swings, *_SWINGS)
     closing = ramp(turned, 260, 200) * ramp(curve.encloses, *_ENCLOSES)  # an outline comes back to where it began
     off = _from_straight(points) / max(extent, 1e-6)
     bent = max(ramp(off, 0.0015, 0.0035), ramp(off / max(bend, 1e-6), 0.015, 0.03))
     smooth = ramp(_roughness(points) / (len(points) * curve.step), 0.016, 0.008)
-    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.04, 0.085) * closing * bent * smooth, points
+    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.04, 0.085) * closing * bent * smooth * graceful, points
 
 
 def _from_straight(points: Floats) -> float:
@@ -106,13 +111,17 @@ def _roughness(points: Floats) -> float:
     return float(np.sqrt(((points - fitted) ** 2).sum(axis=1).mean()))
 
 
+def _headings(points: Floats, reach: int) -> Floats:
+    """Headings (radians, unwrapped) of a polyline (n, 2), each taken over `reach` of its points."""
+    steps = points[reach:] - points[:-reach]
+    return np.asarray(np.unwrap(np.arctan2(steps[:, 1], steps[:, 0])), np.float32)
+
+
 def _enclosing(points: Floats, primitives: Primitives) -> float:
     """Of the directions from the middle of what a curve (n, 2) bends around that do not meet it, the share in which an
     edge of the same kind is met inside the picture: as strong, and either with the same change of color or at the end
     of the same color. A curve that bends both ways bounds nothing."""
-    steps = np.diff(points[::2], axis=0)
-    headings = np.unwrap(np.arctan2(steps[:, 1], steps[:, 0]))
-    turns = np.diff(headings)
+    turns = np.diff(_headings(points, 2))
     if abs(turns.sum()) < 0.7 * abs(turns).sum():
         return 0.0
     middle = _middle(points)
@@ -207,8 +216,7 @@ def _on_the_edge(points: Floats, primitives: Primitives) -> Floats:
     """Points (n, 2) of a polyline moved across it, by at most 5 px, to where the gradient is strongest."""
     if len(points) < 5:
         return points
-    tangent = np.gradient(points, axis=0)
-    normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) / np.maximum(np.hypot(*tangent.T)[:, None], 1e-6)
+    normal = _normals(points)
     offsets = np.arange(-5, 6, dtype=np.float32)
     places = points[:, None] + offsets[None, :, None] * normal[:, None]
     change = np.linalg.norm(_change(places, np.broadcast_to(normal[:, None], places.shape), primitives), axis=-1)
@@ -284,8 +292,20 @@ def _cut_at_corners(points: Floats) -> list[Floats]:
 
 
 def _visible(points: Floats, primitives: Primitives) -> bool:
-    """Whether the gradient nearly all along a curve stands out from what is everywhere."""
-    return float((primitives.energy[_pixels(points, primitives)] > max(1.2, 1.5 * primitives.noise)).mean()) > 0.85
+    """Whether the gradient nearly all along a curve stands out from what is everywhere, and the color changes across it
+    much alike from end to end: else it leaps from one thing to another."""
+    if float((primitives.energy[_pixels(points, primitives)] > max(1.2, 1.5 * primitives.noise)).mean()) <= 0.85:
+        return False
+    change = _change(points, _normals(points), primitives)
+    strength = np.maximum(np.linalg.norm(change, axis=1, keepdims=True), 1e-6)
+    return float(np.linalg.norm((change / strength).mean(axis=0))) > _ONE_EDGE
+
+
+def _normals(points: Floats) -> Floats:
+    """Unit normals (n, 2) of a polyline (n, 2), n at least 2."""
+    tangent = np.gradient(points, axis=0)
+    across = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
+    return np.asarray(across / np.maximum(np.hypot(*tangent.T)[:, None], 1e-6), np.float32)
 
 
 def _longest_run(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
@@ -295,15 +315,3 @@ def _longest_run(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:
     starts, ends = edges[::2], edges[1::2]
     longest = int(np.argmax(ends - starts))
     return slice(int(starts[longest]), int(ends[longest]))
-
-
-def debug(curve, frame):
-    x, y = curve.points[:, 0], curve.points[:, 1]
-    within = (x >= frame.x1) & (x <= frame.x2) & (y >= frame.y1) & (y <= frame.y2)
-    points = curve.points[_longest_run(within)]
-    apart = points[:, None] - points[None]
-    extent = float(np.sqrt((apart**2).sum(axis=2).max()))
-    centered = points - points.mean(axis=0)
-    normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]
-    offset = centered @ normal
-    return (extent/frame.diagonal, float(offset.max() - offset.min())/extent, curve.encloses, _from_straight(points)/extent, _roughness(points)/extent)

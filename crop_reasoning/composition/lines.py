@@ -20,7 +20,7 @@ _STRAY = 0.006  # of the diagonal: how far a fragment may lie beside the line it
 _TURN = math.radians(4)
 _SMALL_GAP = 0.02  # of the diagonal: closed without asking
 _LARGE_GAP = 0.16  # of the diagonal: what may stand in front of a line; at most two of these
-_BORDER = 0.015  # of the diagonal
+_BORDER = 0.025  # of the diagonal: what runs so near along the frame is its edge
 _LEAST = 0.045  # of the diagonal: shorter lines are texture
 LEVEL, UPRIGHT = 8.0, 82.0
 """Degrees: lines below `LEVEL` are level, lines above `UPRIGHT` are upright."""
