@@ -34,9 +34,25 @@ def _ball(sheet: Sheet, rng: Rng) -> Drawn:
     else:
         sheet.draw.ellipse(box, fill=fill)
         for k in range(int(rng.integers(0, 3))):  # shadow, seam
-            sheet.draw.arc((*(v + 0.2 * r * (k + 1) for v in box[:2]), *box[2:]), 180, 300, fill=sheet.color(90), width=5)
+            sheet.draw.arc(
+                (*(v + 0.2 * r * (k + 1) for v in box[:2]), *box[2:]), 180, 300, fill=sheet.color(90), width=5
+            )
     sheet.distract(3)
     return sheet.done(set(), {*PLACED, "symmetric"})
+
+
+def _haze(sheet: Sheet, rng: Rng) -> Drawn:
+    """Large faint blots, some cut by the frame, around one strong thing: what is so weak leads nobody."""
+    from PIL import Image, ImageDraw
+
+    for _ in range(int(rng.integers(3, 8))):
+        mask = Image.new("L", sheet.size, 0)
+        (x, y), a, b = sheet.px(*rng.uniform(0, 1, 2)), *(rng.uniform(0.1, 0.5, 2) * min(sheet.size))
+        ImageDraw.Draw(mask).ellipse((x - a, y - b, x + a, y + b), fill=int(255 * rng.uniform(0.05, 0.12)))
+        sheet.canvas.paste(sheet.color(40), (0, 0), mask)
+    x, y = (float(rng.choice([1 / 3, 2 / 3])) for _ in range(2))
+    sheet.shape(sheet.any_shape(), x, y, rng.uniform(0.08, 0.15), sheet.color(80))
+    return sheet.done({"rule of thirds"}, subject=(x, y))
 
 
 def _bowl(sheet: Sheet, rng: Rng) -> Drawn:
@@ -52,7 +68,9 @@ def _bowl(sheet: Sheet, rng: Rng) -> Drawn:
         t = np.linspace(0, 1, 40)
         half = r * (0.45 + 0.3 * np.sin(2 * math.pi * (t * rng.uniform(0.7, 1.0) + rng.uniform(-0.1, 0.1))))
         down = y - 2.2 * r * (1 - t)
-        sheet.draw.polygon([*zip(x - half, down, strict=True), *zip((x + half)[::-1], down[::-1], strict=True)], fill=fill)
+        sheet.draw.polygon(
+            [*zip(x - half, down, strict=True), *zip((x + half)[::-1], down[::-1], strict=True)], fill=fill
+        )
     sheet.distract(2)
     return sheet.done({"horizontal"}, PLACED)
 
@@ -104,7 +122,9 @@ def _wings(sheet: Sheet, rng: Rng) -> Drawn:
             sheet.draw.polygon(list(zip(xs, ys, strict=True)), fill=fill)
             sx, sy = x + side * 0.5 * reach, y + 0.5 * reach * math.sin(heading)
             sheet.draw.ellipse((sx - 0.1 * reach, sy - 0.1 * reach, sx + 0.1 * reach, sy + 0.1 * reach), fill=fills[0])
-    sheet.draw.ellipse((*sheet.px(axis - 0.02, middle - 0.2), *sheet.px(axis + 0.02, middle + 0.2)), fill=sheet.color(80))
+    sheet.draw.ellipse(
+        (*sheet.px(axis - 0.02, middle - 0.2), *sheet.px(axis + 0.02, middle + 0.2)), fill=sheet.color(80)
+    )
     return sheet.done({"symmetric"}, {*PLACED, "triangle"}, line=(axis, 0, axis, 1))
 
 
@@ -164,7 +184,11 @@ def _sail(sheet: Sheet, rng: Rng) -> Drawn:
     """A sail: a large triangle with an upright side."""
     level, x, side = rng.uniform(0.72, 0.82), rng.uniform(0.35, 0.65), rng.choice([-1.0, 1.0])
     sheet.draw.rectangle((*sheet.px(0, level + 0.06), *sheet.px(1, 1)), fill=sheet.color(30, 80))
-    points = [sheet.px(x, rng.uniform(0.05, 0.12)), sheet.px(x, level), sheet.px(x + side * rng.uniform(0.25, 0.4), level)]
+    points = [
+        sheet.px(x, rng.uniform(0.05, 0.12)),
+        sheet.px(x, level),
+        sheet.px(x + side * rng.uniform(0.25, 0.4), level),
+    ]
     sheet.draw.polygon(points, fill=sheet.color(80))
     return sheet.done({"triangle"}, {"horizontal", *PLACED})
 
@@ -215,7 +239,9 @@ def _rows(sheet: Sheet, rng: Rng) -> Drawn:
         for column in range(columns):
             x = (column + 0.5 + rng.normal(0, 0.035)) / columns
             y = (row + 0.5 + rng.normal(0, 0.035)) / rows
-            sheet.shape(kind, x, y, 0.36 * space * rng.uniform(0.8, 1.1), _near(fills[rng.integers(len(fills))], rng, 8))
+            sheet.shape(
+                kind, x, y, 0.36 * space * rng.uniform(0.8, 1.1), _near(fills[rng.integers(len(fills))], rng, 8)
+            )
     sheet.distract(2)
     return sheet.done({"pattern"}, {"symmetric", *PLACED})
 
@@ -232,7 +258,13 @@ def _fence(sheet: Sheet, rng: Rng) -> Drawn:
     for k in range(count):
         x, lean = (k + 0.5 + rng.normal(0, 0.03)) / count, rng.normal(0, 0.003)
         up = top + rng.normal(0, 0.008) + 0.2 * float(rng.random() < 0.04)
-        feet = [(x - half, foot), (x - half + lean, up), (x + lean, up - pointed), (x + half + lean, up), (x + half, foot)]
+        feet = [
+            (x - half, foot),
+            (x - half + lean, up),
+            (x + lean, up - pointed),
+            (x + half + lean, up),
+            (x + half, foot),
+        ]
         sheet.draw.polygon([sheet.px(*each) for each in feet], fill=_near(fill, rng, 6))
     return sheet.done({"pattern"}, {"vertical", "symmetric", "horizontal"})
 
@@ -350,6 +382,7 @@ def _bay(sheet: Sheet, rng: Rng) -> Drawn:
 
 PLACES: dict[str, Callable[[Sheet, Rng], Drawn]] = {
     "ball": _ball,
+    "haze": _haze,
     "bowl": _bowl,
     "crowd": _crowd,
     "arches": _arches,

@@ -107,7 +107,7 @@ def _measured(found: Primitives, wh: Size, neural: bool) -> Measured:
         wh,
         found.wh,
         straight,
-        curves.find_curves(coarse, found),
+        curves.find_curves(coarse, found, subjects.saliency),
         triangles.find_triangles(straight, frame),
         structure,
         patterns.find_pattern(structure),

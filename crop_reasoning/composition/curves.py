@@ -12,49 +12,52 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crop_reasoning.composition.chains import STEP, change, colors, find_chains, normals
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
 from crop_reasoning.composition.symmetry import Mirror
+from crop_reasoning.geometry import Size
 
-_MOST_SEGMENTS = 500
-_TURN = math.radians(50)
-_CORNER = 66.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
-_WINDOW = 0.04
 _SPAN = 0.06  # of a curve: over so much of it its heading is taken
 _SWINGS = (3.4, 2.4)  # all turns by their range: 1 for an arc, 2 for an S; a figure's outline sways to and fro
-_ONE_EDGE = 0.45
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
+_MOST_CURVES = 24
 _RAYS = 48
+_CONTRAST = (0.12, 0.3)
+_SILHOUETTE = (0.75, 0.45)
+_BESIDE_SILHOUETTE = 0.02  # of the diagonal
+_AT_BORDER = 0.04  # of the diagonal
 _ENCLOSES = (0.9, 0.65)
-_STEP = 0.01  # of the diagonal, between the points of a resampled chain
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """An open polyline (n, 2), px of the working frame, at equal steps of `step` px; `encloses` is the share, in [0,1],
-    of the directions on its hollow side in which the thing it bounds ends, too."""
+    of the directions on its hollow side in which the thing it bounds ends, too; `silhouette` the share of it that parts
+    what stands out from what does not; `contrast` the mean gradient across it, by that of strong edges."""
 
     points: Floats
     step: float
     encloses: float
+    silhouette: float
+    contrast: float
 
 
-def find_curves(segments: Floats, primitives: Primitives) -> tuple[Curve, ...]:
+def find_curves(segments: Floats, primitives: Primitives, saliency: Floats) -> tuple[Curve, ...]:
     """Smooth chains of at least 15 % of the diagonal, longest first."""
-    diagonal = primitives.diagonal
-    lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
-    order = np.argsort(-lengths)[:_MOST_SEGMENTS]
-    order = order[lengths[order] > 0.008 * diagonal]
-    segments = _without_doubles(segments[order], diagonal)
-    if not len(segments):
-        return ()
-    curves = []
-    for chain in _chains(segments, diagonal):
-        points = _on_the_edge(_resampled(segments[chain].reshape(-1, 2), _STEP * diagonal), primitives)
-        for piece in _cut_at_corners(points):
-            if len(piece) * _STEP >= 0.15 and _visible(piece, primitives):
-                curves.append(Curve(piece, _STEP * diagonal, _enclosing(piece, primitives)))
-    return tuple(sorted(curves, key=lambda curve: -len(curve.points))[:24])
+    pieces = [piece for piece in find_chains(segments, primitives) if len(piece) * STEP >= 0.15]
+    longest = sorted(pieces, key=lambda piece: -len(piece))[:_MOST_CURVES]
+    strong = max(float(np.quantile(primitives.energy, 0.985)), 1.0)
+    return tuple(
+        Curve(
+            piece,
+            STEP * primitives.diagonal,
+            _enclosing(piece, primitives),
+            _silhouette(piece, saliency, primitives.wh),
+            float(np.linalg.norm(change(piece, normals(piece), primitives), axis=1).mean()) / strong,
+        )
+        for piece in longest
+    )
 
 
 def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
@@ -76,9 +79,19 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     graceful = ramp(swings, *_SWINGS)
     closing = ramp(turned, 260, 200) * ramp(curve.encloses, *_ENCLOSES)  # an outline comes back to where it began
     off = _from_straight(points) / max(extent, 1e-6)
+    if not _reaches_border(points, frame):
+        closing *= ramp(curve.silhouette, *_SILHOUETTE)
     bent = max(ramp(off, 0.0015, 0.0035), ramp(off / max(bend, 1e-6), 0.015, 0.03))
     smooth = ramp(_roughness(points) / (len(points) * curve.step), 0.016, 0.008)
-    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(bend, 0.04, 0.085) * closing * bent * smooth * graceful, points
+    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(
+        bend, 0.04, 0.085
+    ) * closing * bent * smooth * graceful, points
+
+
+def _reaches_border(points: Floats, frame: Frame) -> bool:
+    """Whether one end of a curve (n, 2) is at the border of a frame: it leads in or out."""
+    ends, low, high = points[[0, -1]], np.array([frame.x1, frame.y1]), np.array([frame.x2, frame.y2])
+    return bool((np.minimum(ends - low, high - ends) < _AT_BORDER * frame.diagonal).any())
 
 
 def _from_straight(points: Floats) -> float:
@@ -127,9 +140,9 @@ def _enclosing(points: Floats, primitives: Primitives) -> float:
     middle = _middle(points)
     rays = points - middle
     outward = rays / np.maximum(np.hypot(*rays.T)[:, None], 1e-6)
-    change = _change(points, outward, primitives)
-    color = _colors(points - 3 * outward, primitives)
-    contrast = float(np.linalg.norm(change.mean(axis=0)))
+    across = change(points, outward, primitives)
+    color = colors(points - 3 * outward, primitives)
+    contrast = float(np.linalg.norm(across.mean(axis=0)))
     angles = np.linspace(-math.pi, math.pi, _RAYS, endpoint=False)
     own = np.arctan2(rays[:, 1], rays[:, 0])
     apart = abs((angles[:, None] - own[None] + math.pi) % (2 * math.pi) - math.pi).min(axis=1)
@@ -140,14 +153,27 @@ def _enclosing(points: Floats, primitives: Primitives) -> float:
     towards = np.stack([np.cos(free), np.sin(free)], axis=1)[:, None]
     along = (middle + reach[None, :, None] * towards).astype(np.float32)
     heading = np.broadcast_to(towards, along.shape)
-    found = _change(along, heading, primitives)
+    found = change(along, heading, primitives)
     strong = np.linalg.norm(found, axis=-1)
-    alike = found @ change.mean(axis=0) > 0.6 * contrast * strong
-    ending = np.linalg.norm(_colors(along - 3 * heading, primitives) - np.median(color, axis=0), axis=-1) < 3 * contrast
+    alike = found @ across.mean(axis=0) > 0.6 * contrast * strong
+    ending = np.linalg.norm(colors(along - 3 * heading, primitives) - np.median(color, axis=0), axis=-1) < 3 * contrast
     width, height = primitives.wh
     inside = ((along > 2) & (along < np.array([width - 3, height - 3]))).all(axis=-1)
     met = (inside & (strong > 0.5 * contrast) & (alike | ending)).any(axis=1)
     return float(met.mean())
+
+
+def _silhouette(points: Floats, saliency: Floats, wh: Size) -> float:
+    """The share of a curve (n, 2) with a map (h, w) of what stands out high on one side, the same all along, and low on
+    the other."""
+    beside = _BESIDE_SILHOUETTE * float(np.hypot(*wh)) * normals(points)
+    height, width = saliency.shape
+    sides = []
+    for x, y in ((points + beside).T, (points - beside).T):
+        columns = np.clip(x * width / wh[0], 0, width - 1).astype(np.intp)
+        sides.append(saliency[np.clip(y * height / wh[1], 0, height - 1).astype(np.intp), columns])
+    jump = sides[0] - sides[1]
+    return float(max((jump > 0.4).mean(), (jump < -0.4).mean()))
 
 
 def _middle(points: Floats) -> Floats:
@@ -161,24 +187,6 @@ def _middle(points: Floats) -> Floats:
     return np.asarray(points[0] + center, np.float32)
 
 
-def _colors(points: Floats, primitives: Primitives) -> Floats:
-    """The Lab color, (..., 3), at points (..., 2)."""
-    return np.moveaxis(primitives.channels[:, *_pixels(points, primitives)], 0, -1)
-
-
-def _change(points: Floats, heading: Floats, primitives: Primitives) -> Floats:
-    """How the Lab color changes, in levels per px (..., 3), at points (..., 2) towards a heading (..., 2)."""
-    rows, columns = _pixels(points, primitives)
-    dx, dy = primitives.dx[:, rows, columns], primitives.dy[:, rows, columns]
-    return np.asarray(np.moveaxis(dx * heading[..., 0] + dy * heading[..., 1], 0, -1), np.float32)
-
-
-def _pixels(points: Floats, primitives: Primitives) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    width, height = primitives.wh
-    x = np.clip(points[..., 0], 0, width - 1).astype(np.intp)
-    return np.clip(points[..., 1], 0, height - 1).astype(np.intp), x
-
-
 def along(start: Point, end: Point, path: Floats, frame: Frame) -> bool:
     """Whether a straight line from `start` to `end` (px) runs along a curve's points (n, 2), as a piece of it."""
     steps = np.linspace(0, 1, 7)[:, None]
@@ -188,7 +196,7 @@ def along(start: Point, end: Point, path: Floats, frame: Frame) -> bool:
 
 
 def twin(path: Floats, curves: tuple[Curve, ...], mirrored: Mirror, frame: Frame) -> bool:
-    """Whether curves that were found lie where the mirror image of a curve's points (n, 2) is: both are the symmetry's."""
+    """Whether curves that were found lie where the mirror image of a curve's points (n, 2) lies: one symmetry."""
     axis = 0 if mirrored.upright else 1
     place = frame.x1 + mirrored.place * frame.width if mirrored.upright else frame.y1 + mirrored.place * frame.height
     image = path.copy()
@@ -196,116 +204,6 @@ def twin(path: Floats, curves: tuple[Curve, ...], mirrored: Mirror, frame: Frame
     others = np.concatenate([curve.points for curve in curves])
     nearest = np.sqrt(((image[:, None] - others[None]) ** 2).sum(axis=2)).min(axis=1)
     return bool((nearest < _BESIDE / 2 * frame.diagonal).mean() > 0.6)
-
-
-def _without_doubles(segments: Floats, diagonal: float) -> Floats:
-    """Segments (n, 4), longest first, without those that run along a longer one: one edge seen in several channels."""
-    first, spans = segments[:, :2], segments[:, 2:] - segments[:, :2]
-    lengths = np.hypot(*spans.T)
-    unit = spans / lengths[:, None]
-    ends = segments.reshape(-1, 2, 2)[None] - first[:, None, None]  # [i, j, end]: from the beginning of i
-    along = (ends * unit[:, None, None]).sum(axis=3)
-    aside = abs(ends[..., 0] * unit[:, None, None, 1] - ends[..., 1] * unit[:, None, None, 0])
-    slack = 0.01 * diagonal
-    within = (aside < 0.006 * diagonal) & (along > -slack) & (along < lengths[:, None, None] + slack)
-    double = within.all(axis=2) & (unit @ unit.T > 0.9)
-    return segments[~np.triu(double, 1).any(axis=0)]
-
-
-def _on_the_edge(points: Floats, primitives: Primitives) -> Floats:
-    """Points (n, 2) of a polyline moved across it, by at most 5 px, to where the gradient is strongest."""
-    if len(points) < 5:
-        return points
-    normal = _normals(points)
-    offsets = np.arange(-5, 6, dtype=np.float32)
-    places = points[:, None] + offsets[None, :, None] * normal[:, None]
-    change = np.linalg.norm(_change(places, np.broadcast_to(normal[:, None], places.shape), primitives), axis=-1)
-    best = offsets[(change - 0.02 * change.max() * abs(offsets)).argmax(axis=1)]
-    padded = np.pad(best, 2, mode="edge")
-    steady = np.median(np.stack([padded[k : k + len(best)] for k in range(5)]), axis=0)
-    moved = points + steady[:, None] * normal
-    moved[1:-1] = (moved[:-2] + moved[1:-1] + moved[2:]) / 3
-    return np.asarray(moved, np.float32)
-
-
-def _chains(segments: Floats, diagonal: float) -> list[list[int]]:
-    """Segments whose end is the other's beginning, each the other's best continuation.
-
-    The detector orders every segment so that its darker side lies on the same hand, so directions agree along an edge.
-    """
-    first, last = segments[:, :2], segments[:, 2:]
-    heading = np.arctan2(last[:, 1] - first[:, 1], last[:, 0] - first[:, 0])
-    gap = first[None] - last[:, None]  # [i, j]: from the end of i to the beginning of j
-    distance = np.hypot(gap[..., 0], gap[..., 1])
-    turn = abs((heading[None] - heading[:, None] + math.pi) % (2 * math.pi) - math.pi)
-    ahead = gap[..., 0] * np.cos(heading)[:, None] + gap[..., 1] * np.sin(heading)[:, None]
-    aside = abs(gap[..., 1] * np.cos(heading)[:, None] - gap[..., 0] * np.sin(heading)[:, None])
-    near = (distance < 0.02 * diagonal) | ((distance < 0.09 * diagonal) & (aside < 0.35 * distance))
-    cost = distance / diagonal + 0.04 * turn
-    cost[~(near & (turn < _TURN) & (ahead > -0.022 * diagonal))] = np.inf
-    np.fill_diagonal(cost, np.inf)
-    following, preceding = cost.argmin(axis=1), cost.argmin(axis=0)
-    indices = np.arange(len(segments))
-    linked = np.isfinite(cost[indices, following]) & (preceding[following] == indices)
-    begins = np.ones(len(segments), bool)
-    begins[following[linked]] = False
-    seen: set[int] = set()
-    chains = []
-    for start in (*np.flatnonzero(begins), *indices):  # rings have no beginning: any of theirs will do
-        chain: list[int] = []
-        current = int(start)
-        while current not in seen:
-            seen.add(current)
-            chain.append(current)
-            if not linked[current]:
-                break
-            current = int(following[current])
-        if len(chain) > 2:
-            chains.append(chain)
-    return chains
-
-
-def _resampled(points: Floats, step: float) -> Floats:
-    """A polyline at equal steps, slightly smoothed."""
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    at = np.arange(0, lengths[-1], step)
-    even = np.stack([np.interp(at, lengths, points[:, axis]) for axis in (0, 1)], axis=1)
-    if len(even) > 4:
-        even[1:-1] = (even[:-2] + even[1:-1] + even[2:]) / 3
-    return even.astype(np.float32)
-
-
-def _cut_at_corners(points: Floats) -> list[Floats]:
-    reach = max(2, round(_WINDOW / _STEP / 2))
-    if len(points) < 2 * reach + 2:
-        return [points]
-    before = points[reach:-reach] - points[: -2 * reach]
-    after = points[2 * reach :] - points[reach:-reach]
-    turn = np.arctan2(*after.T[::-1]) - np.arctan2(*before.T[::-1])
-    sharp = abs(np.degrees((turn + math.pi) % (2 * math.pi) - math.pi)) > _CORNER
-    pieces, start = [], 0
-    for index in np.flatnonzero(sharp) + reach:
-        pieces.append(points[start : int(index) - 1])
-        start = int(index) + 1
-    pieces.append(points[start:])
-    return [piece for piece in pieces if len(piece) > 2]
-
-
-def _visible(points: Floats, primitives: Primitives) -> bool:
-    """Whether the gradient nearly all along a curve stands out from what is everywhere, and the color changes across it
-    much alike from end to end: else it leaps from one thing to another."""
-    if float((primitives.energy[_pixels(points, primitives)] > max(1.2, 1.5 * primitives.noise)).mean()) <= 0.85:
-        return False
-    change = _change(points, _normals(points), primitives)
-    strength = np.maximum(np.linalg.norm(change, axis=1, keepdims=True), 1e-6)
-    return float(np.linalg.norm((change / strength).mean(axis=0))) > _ONE_EDGE
-
-
-def _normals(points: Floats) -> Floats:
-    """Unit normals (n, 2) of a polyline (n, 2), n at least 2."""
-    tangent = np.gradient(points, axis=0)
-    across = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1)
-    return np.asarray(across / np.maximum(np.hypot(*tangent.T)[:, None], 1e-6), np.float32)
 
 
 def _longest_run(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> slice:

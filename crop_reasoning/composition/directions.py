@@ -17,9 +17,10 @@ from crop_reasoning.composition.triangles import Triangle, crossing
 _NEAR = 0.03  # of the diagonal: ends that join
 _BROAD = 0.4  # a box whose width is this share of its height, or more, is no pole
 _ALIKE = 0.7  # of the longer one's length: uprights of one size
+_PARTNER = 0.4  # of an upright's length: as much of its mirror image is seen at least
 _APART = 0.04  # of the diagonal: nearer uprights are two edges of one stroke
-_CARRYING = 0.85  # of the height: mirrored uprights that are longer carry the picture ...
-_ROW, _TALL = 5, 0.55  # ... and so do rows of at least so many, at least so tall (of the height)
+_CARRYING = 0.9  # of the height: mirrored uprights that are longer carry the picture ...
+_ROW, _TALL = 5, 0.7  # ... and so do rows of at least so many, at least so tall (of the height)
 _LEAST_FAN = 28.0  # degrees between the outermost of lines that meet: nearly parallel ones meet anywhere
 
 
@@ -48,7 +49,7 @@ def upright_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
 
 def walls(stretches: list[Stretch], frame: Frame, axis: float | None) -> frozenset[int]:
     """Indices of the uprights that only bound something: the side walls of a broad box, and, given an upright mirror
-    `axis` (px), those that have their mirror image. Rows of tall like uprights are none, nor mirrored very long ones."""
+    `axis` (px), those that have their mirror image. Rows of tall like uprights do not, nor mirrored very long ones."""
     uprights = [s for s in stretches if s.tilt >= UPRIGHT - 4]
     level = [s for s in stretches if s.tilt <= LEVEL + 4]
     found = set()
@@ -75,7 +76,8 @@ def _positions(uprights: list[Stretch], frame: Frame) -> list[float]:
 def _mirrored(a: Stretch, b: Stretch, axis: float, frame: Frame) -> bool:
     near = 1.5 * _NEAR * frame.diagonal
     (ax, top), (bx, other) = _top(a), _top(b)
-    return a is not b and abs(ax + bx - 2 * axis) < near and abs(top - other) < near and _alike(a, b)
+    level = abs(top - other) < near or abs(_foot(a)[1] - _foot(b)[1]) < near
+    return a is not b and abs(ax + bx - 2 * axis) < near and level and b.seen >= _PARTNER * a.seen
 
 
 def _boxed(a: Stretch, b: Stretch, uprights: list[Stretch], level: list[Stretch], frame: Frame) -> bool:
@@ -132,8 +134,8 @@ def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Str
 
 
 def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
-    """The point on which at least three lines of different directions converge, by votes weighted with length; a horizon
-    through it is one of them."""
+    """The point on which at least three lines of different directions converge, by votes weighted with length; a
+    horizon through it is one of them."""
     lines = [s for s in stretches if s.tilt > 3][:20]
     best: tuple[float, Point] = (0.0, (0.0, 0.0))
     for a, b in combinations(lines, 2):

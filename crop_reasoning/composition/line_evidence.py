@@ -31,6 +31,7 @@ def line_evidence(
         seen.append(Evidence("triangle", strength, "three straight edges close a triangle", polygon=corners))
         if strength >= THRESHOLD:  # its sides are its own, and lines beside them are its strokes' other edges
             shown = [each for each in shown if not triangles.belongs(each, triangle, frame)]
+            bounding |= {each.index for each in shown if triangles.carries(each, triangle, frame)}
             if meeting and not directions.in_perspective(meeting, triangle, frame):
                 meeting = directions.converging(shown, frame)
     slanted, longest = directions.slanted_strength(shown, frame)

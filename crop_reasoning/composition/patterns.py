@@ -94,7 +94,10 @@ def _row(even: Floats, correlation: Floats, limits: Limits, scale: float) -> Pat
     """One step, along the width or the height, at which a map looks like itself again and again."""
     height, width = even.shape[1:]
     found: list[tuple[float, int, bool]] = []
-    for profile, side, across in ((correlation[0, width - 1 :], width, True), (correlation[:, width - 1], height, False)):
+    for profile, side, across in (
+        (correlation[0, width - 1 :], width, True),
+        (correlation[:, width - 1], height, False),
+    ):
         for step in range(math.ceil(_LEAST_STEP), int(side / _LEAST_REPEATS) + 1):
             value = _repeats(profile, step, limits)
             if value > 0:

@@ -84,6 +84,12 @@ def belongs(stretch: Stretch, triangle: Triangle, frame: Frame) -> bool:
     return False
 
 
+def carries(stretch: Stretch, triangle: Triangle, frame: Frame) -> bool:
+    """Whether an upright ends at or in a triangle: a wall under a gable, a post of a trestle."""
+    near = 0.03 * frame.diagonal
+    return min(outside(stretch.start, triangle), outside(stretch.end, triangle)) < near
+
+
 def outside(point: Point, triangle: Triangle) -> float:
     """How far (px) a point lies beyond the sides of a triangle; negative inside."""
     beyond = []
