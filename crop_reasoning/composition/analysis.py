@@ -108,7 +108,7 @@ def _measured(found: Primitives, wh: Size, neural: bool) -> Measured:
         found.wh,
         straight,
         curves.find_curves(coarse, found, subjects.saliency),
-        triangles.find_triangles(straight, frame),
+        triangles.find_triangles(straight, frame, found.noise),
         structure,
         patterns.find_pattern(structure),
         subjects,

@@ -26,7 +26,7 @@ _RAYS = 48
 _CONTRAST = (0.12, 0.3)
 _SILHOUETTE = (0.75, 0.45)
 _BESIDE_SILHOUETTE = 0.02  # of the diagonal
-_AT_BORDER = 0.04  # of the diagonal
+_STANDS_OUT, _FILL = 0.35, 0.45  # of the map's range; of a thing's box
 _ENCLOSES = (0.9, 0.65)
 
 
@@ -79,19 +79,12 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     graceful = ramp(swings, *_SWINGS)
     closing = ramp(turned, 260, 200) * ramp(curve.encloses, *_ENCLOSES)  # an outline comes back to where it began
     off = _from_straight(points) / max(extent, 1e-6)
-    if not _reaches_border(points, frame):
-        closing *= ramp(curve.silhouette, *_SILHOUETTE)
+    closing *= ramp(curve.silhouette, *_SILHOUETTE)
     bent = max(ramp(off, 0.0015, 0.0035), ramp(off / max(bend, 1e-6), 0.015, 0.03))
     smooth = ramp(_roughness(points) / (len(points) * curve.step), 0.016, 0.008)
     return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(
         bend, 0.04, 0.085
     ) * closing * bent * smooth * graceful, points
-
-
-def _reaches_border(points: Floats, frame: Frame) -> bool:
-    """Whether one end of a curve (n, 2) is at the border of a frame: it leads in or out."""
-    ends, low, high = points[[0, -1]], np.array([frame.x1, frame.y1]), np.array([frame.x2, frame.y2])
-    return bool((np.minimum(ends - low, high - ends) < _AT_BORDER * frame.diagonal).any())
 
 
 def _from_straight(points: Floats) -> float:
@@ -164,16 +157,24 @@ def _enclosing(points: Floats, primitives: Primitives) -> float:
 
 
 def _silhouette(points: Floats, saliency: Floats, wh: Size) -> float:
-    """The share of a curve (n, 2) with a map (h, w) of what stands out high on one side, the same all along, and low on
-    the other."""
+    """The share of a curve (n, 2) that parts one compact thing, in a map (h, w) of what stands out, from what is around
+    it; what touches two borders, or winds through its box, is no such thing."""
+    import cv2
+
     beside = _BESIDE_SILHOUETTE * float(np.hypot(*wh)) * normals(points)
     height, width = saliency.shape
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((saliency > _STANDS_OUT).astype(np.uint8))
+    x, y, w, h, area = stats.T
+    borders = (x == 0).astype(int) + (y == 0) + (x + w == width) + (y + h == height)
+    compact = (borders <= 1) & (area >= _FILL * w * h)
+    compact[0] = False  # the ground
     sides = []
-    for x, y in ((points + beside).T, (points - beside).T):
-        columns = np.clip(x * width / wh[0], 0, width - 1).astype(np.intp)
-        sides.append(saliency[np.clip(y * height / wh[1], 0, height - 1).astype(np.intp), columns])
-    jump = sides[0] - sides[1]
-    return float(max((jump > 0.4).mean(), (jump < -0.4).mean()))
+    for across, down in ((points + beside).T, (points - beside).T):
+        columns = np.clip(across * width / wh[0], 0, width - 1).astype(np.intp)
+        rows = np.clip(down * height / wh[1], 0, height - 1).astype(np.intp)
+        sides.append((compact[labels[rows, columns]], saliency[rows, columns]))
+    (here, high), (there, low) = sides
+    return float(max((here & (high - low > 0.4)).mean(), (there & (low - high > 0.4)).mean()))
 
 
 def _middle(points: Floats) -> Floats:

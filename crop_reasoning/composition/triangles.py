@@ -14,6 +14,7 @@ from crop_reasoning.geometry import Box
 
 _CANDIDATES = 18
 _LEAST_ANGLE = 15.0
+_CLEAR = 2.0  # times the noise: grain has some line in any direction
 _LEAST_SEEN = 0.7  # of each side
 _LIKE = 3.0  # how many times larger one of three like masses may be than another
 _MOST_BEYOND = 0.3  # of a side: lines that run on past the corners cross, they do not close
@@ -33,10 +34,11 @@ class Triangle:
         return abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay)) / 2
 
 
-def find_triangles(lines: tuple[Line, ...], frame: Frame) -> tuple[Triangle, ...]:
-    """Closed triangles of at least 2 % of the frame, the largest first."""
+def find_triangles(lines: tuple[Line, ...], frame: Frame, noise: float) -> tuple[Triangle, ...]:
+    """Closed triangles of at least 2 % of the frame, the largest first; `noise` is the gradient that is everywhere."""
     found = []
-    for chosen in combinations(range(min(len(lines), _CANDIDATES)), 3):
+    clear = [index for index, line in enumerate(lines) if line.contrast > _CLEAR * noise]
+    for chosen in combinations(clear[:_CANDIDATES], 3):
         triangle = _closed([lines[index] for index in chosen], chosen, frame)
         if triangle is not None:
             found.append(triangle)
