@@ -13,6 +13,9 @@ _MOST_SEGMENTS = 500
 _TURN = math.radians(50)
 _CORNER = 66.0  # degrees within `_WINDOW` of the diagonal: the chain is cut there
 _WINDOW = 0.04
+_BREAK, _WIDE = 30.0, 0.06  # a lesser corner, within so much of the diagonal, cuts where ...
+_STRAIGHT = 12  # ... so many points beside it lie on a line
+_LONG = 20  # points on a line: more than a gentle bend has
 _ONE_EDGE = 0.45
 STEP = 0.01
 """Of the diagonal: between the points of a chain."""
@@ -112,19 +115,48 @@ def _resampled(points: Floats, step: float) -> Floats:
 
 
 def _cut_at_corners(points: Floats) -> list[Floats]:
-    reach = max(2, round(_WINDOW / STEP / 2))
-    if len(points) < 2 * reach + 2:
-        return [points]
-    before = points[reach:-reach] - points[: -2 * reach]
-    after = points[2 * reach :] - points[reach:-reach]
-    turn = np.arctan2(*after.T[::-1]) - np.arctan2(*before.T[::-1])
-    sharp = abs(np.degrees((turn + math.pi) % (2 * math.pi) - math.pi)) > _CORNER
+    """The pieces of a chain (n, 2) between its corners, and between its bends and the long straight lines that they end
+    on at an angle: a thing before a horizon is no bend of the horizon."""
+    sharp = _turns(points, round(_WINDOW / STEP / 2)) > _CORNER
+    broken = _turns(points, round(_WIDE / STEP / 2)) > _BREAK
+    for index in np.flatnonzero(broken & ~sharp):
+        beside = (points[max(0, index - _STRAIGHT - 1) : index - 1], points[index + 2 : index + 2 + _STRAIGHT])
+        sharp[index] = any(len(side) == _STRAIGHT and _is_straight(side) for side in beside)
     pieces, start = [], 0
-    for index in np.flatnonzero(sharp) + reach:
-        pieces.append(points[start : int(index) - 1])
+    for index in np.flatnonzero(sharp):
+        pieces.append(points[start : max(start, int(index) - 1)])
         start = int(index) + 1
     pieces.append(points[start:])
+    pieces = [_without_straight_end(_without_straight_end(piece)[::-1])[::-1] for piece in pieces]
     return [piece for piece in pieces if len(piece) > 2]
+
+
+def _without_straight_end(points: Floats) -> Floats:
+    """A chain (n, 2) without the long straight line it may begin with: what a bend grows out of is no part of it."""
+    if len(points) < _LONG or not _is_straight(points[:_LONG]):
+        return points
+    end = _LONG
+    while end < len(points) and _is_straight(points[: end + 1]):
+        end += 1
+    return points[end - 1 :]
+
+
+def _turns(points: Floats, reach: int) -> Floats:
+    """At each point of a chain (n, 2), degrees between the steps of `reach` points before and after; 0 at the ends."""
+    turns = np.zeros(len(points), np.float32)
+    if len(points) > 2 * reach:
+        steps = points[reach:] - points[:-reach]
+        heading = np.arctan2(steps[:, 1], steps[:, 0])
+        turn = (heading[reach:] - heading[:-reach] + math.pi) % (2 * math.pi) - math.pi
+        turns[reach:-reach] = abs(np.degrees(turn))
+    return turns
+
+
+def _is_straight(points: Floats) -> bool:
+    """Whether points (n, 2) at equal steps lie on one line, within a quarter of a step."""
+    (dx, dy), step = points[-1] - points[0], float(np.hypot(*(points[1] - points[0])))
+    off = (points - points[0]) @ np.array([-dy, dx]) / max(float(np.hypot(dx, dy)), 1e-6)
+    return float(abs(off).max()) < 0.25 * step
 
 
 def _visible(points: Floats, primitives: Primitives) -> bool:
