@@ -15,6 +15,7 @@ from crop_reasoning.composition.analysis import Analysis, Measured, analyse, ana
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.composition.subject import detectors
 from crop_reasoning.geometry import WHOLE, Box
+from tests.composition_places import PLACES, place
 from tests.composition_scenes import NONE, Drawn, scene, spoiled
 from tests.composition_styles import STYLES, style
 
@@ -53,6 +54,40 @@ def test_scenes_of_other_styles_show_what_they_were_drawn_for(name: str) -> None
     found = [names(analyse(each.image)) for each in drawn]
     assert sum(each.shows <= what for each, what in zip(drawn, found, strict=True)) >= 2
     assert sum(len(what - each.shows - each.also) for each, what in zip(drawn, found, strict=True)) <= 1
+
+
+@needs_networks
+@pytest.mark.parametrize("name", PLACES)
+def test_buildings_roads_and_things_show_what_they_were_drawn_for(name: str) -> None:
+    drawn = [place(name, seed) for seed in range(3)]
+    found = [names(analyse(each.image)) for each in drawn]
+    assert sum(each.shows <= what for each, what in zip(drawn, found, strict=True)) >= 2
+    assert sum(len(what - each.shows - each.also) for each, what in zip(drawn, found, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("name", ["road", "rails", "beams"])
+def test_lines_that_meet_have_their_vanishing_point(name: str) -> None:
+    given = 0
+    for seed in range(3):
+        drawn = place(name, seed)
+        analysis = analyse_crop(measure(drawn.image, neural=False), WHOLE)
+        points = [each.vanishing for each in analysis.elements if each.vanishing]
+        assert drawn.vanishing
+        for point in points:
+            apart = (np.array(point) - np.array(drawn.vanishing)) * drawn.image.size
+            assert np.hypot(*apart) / math.hypot(*drawn.image.size) < 0.02
+        given += len(points)
+    assert given >= 2
+
+
+def test_a_curve_has_at_most_24_points_and_both_its_ends() -> None:
+    for seed in SEEDS:
+        drawn, analysis = seen("curved", seed)
+        path = next(each.path for each in analysis.elements if each.name == "curved")
+        assert path
+        assert len(path) <= 24
+        steps = np.hypot(*(np.diff(np.array(path), axis=0) * drawn.image.size).T)
+        assert steps.max() < 2 * np.median(steps)  # evenly spread, so that the last point is no straggler
 
 
 @needs_networks
