@@ -177,7 +177,7 @@ def before_horizon(sheet: Sheet, rng: Rng) -> Drawn:
     sheet.draw.rectangle((*sheet.px(0, level), *sheet.px(1, 1)), fill=land)
     (cx, cy), r = sheet.px(x, level), rng.uniform(0.12, 0.26) * min(sheet.size)
     sheet.draw.ellipse((cx - 1.2 * r, cy - 0.7 * r, cx + 1.2 * r, cy + 0.7 * r), fill=near(land, rng, 12))
-    return sheet.done({"horizontal"}, PLACED)
+    return sheet.done(set(), {"horizontal", *PLACED})
 
 
 def bough(sheet: Sheet, rng: Rng) -> Drawn:
