@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.evaluation.preference import EQUAL_SIZE
+from crop_reasoning.evaluation.pairs import EQUAL_SIZE
 from crop_reasoning.geometry import Box
 from crop_reasoning.log import progress
 from crop_reasoning.records import BUCKETS, CropRecord, Pair

@@ -10,7 +10,7 @@ from statistics import fmean, quantiles
 from typing import Any
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.evaluation.preference import is_equal_size
+from crop_reasoning.evaluation.pairs import is_equal_size
 from crop_reasoning.geometry import WHOLE, Box, aspect_px, centered, iou
 from crop_reasoning.reasoning.rationale import Rationale
 from crop_reasoning.reasoning.store import RATIONALES, read_rationales

@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from crop_reasoning.cli.data_pairs import pairs as verb
 from crop_reasoning.errors import RecipeError
-from crop_reasoning.evaluation.preference import is_equal_size
+from crop_reasoning.evaluation.pairs import is_equal_size
 from crop_reasoning.models.families import FAMILIES
 from crop_reasoning.records import read_pairs, read_records
 from crop_reasoning.training import samples

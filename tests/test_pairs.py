@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crop_reasoning.errors import DataError
-from crop_reasoning.evaluation.preference import is_equal_size
+from crop_reasoning.evaluation.pairs import is_equal_size
 from crop_reasoning.geometry import Box, corners, from_xyxy_px
 from crop_reasoning.records import BUCKETS, CropRecord, ImageRef, Pair, ScoredCrop
 from data_builders.gaicd import ORDER, read_annotation

@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 from crop_reasoning.engines.base import Engine, Request
 from crop_reasoning.errors import DataError, RecipeError
+from crop_reasoning.evaluation.pairs import is_equal_size, pair_value
 from crop_reasoning.evaluation.predict import request_for
 from crop_reasoning.evaluation.predictions import select_records
 from crop_reasoning.evaluation.statistics import Interval, bootstrap_mean
@@ -25,8 +26,6 @@ from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import CropRecord, Pair
 
 BATCH = 16
-EQUAL_SIZE = 0.01
-"""Two crops whose areas differ by at most this share of the larger one are a pair of equal size."""
 
 
 @runtime_checkable
@@ -49,9 +48,7 @@ class PairOutcome:
 
     @property
     def value(self) -> float:
-        if self.margin is None or self.margin < 0:
-            return 0.0
-        return 0.5 if self.margin == 0 else 1.0
+        return pair_value(self.margin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +142,6 @@ def decided_box(text: str) -> str:
     """
     start = len(decision_prefix(text))
     return text[start : text.index("why", start)]
-
-
-def is_equal_size(pair: Pair) -> bool:
-    """Whether the areas of a pair differ by at most `EQUAL_SIZE` of the larger one."""
-    areas = (pair.chosen.area, pair.rejected.area)
-    return max(areas) - min(areas) <= EQUAL_SIZE * max(areas)
 
 
 def _score_batch(
