@@ -89,14 +89,7 @@ def read_photos(layout: Layout) -> tuple[list[Photo], int]:
 
     `DataError` names the file and the entry that cannot be read, and a photo that is listed twice.
     """
-    path = layout.annotations / RANKING
-    ranked: dict[str, tuple[Ranked, ...]] = {}
-    for number, entry in enumerate(_load(path)):
-        with _reading(path, number, entry, "{url, crops: [{crop_0, crop_1: [x, y, w, h], vote_for_0, vote_for_1}]}"):
-            file = _file_name(entry["url"])
-            pairs = tuple(_ranked(pair) for pair in as_list(entry["crops"], "crops"))
-        _refuse_twin(file in ranked, path, number, file, "its pairs would hide each other")
-        ranked[file] = pairs
+    ranked = read_ranking(layout)
     photos: dict[str, Photo] = {}
     for split, name in CROPPING.items():
         path = layout.annotations / name
@@ -108,6 +101,19 @@ def read_photos(layout: Layout) -> tuple[list[Photo], int]:
             _refuse_twin(file in photos, path, number, file + first, "a photo would stand in two splits")
             photos[file] = Photo(file, photo_id, split, entry["url"], crop, ranked.get(file, ()))
     return list(photos.values()), len(ranked.keys() - photos.keys())
+
+
+def read_ranking(layout: Layout) -> dict[str, tuple[Ranked, ...]]:
+    """The ranked pairs of every photo in the ranking file, by the photo's file name, whether or not it has a split."""
+    path = layout.annotations / RANKING
+    ranked: dict[str, tuple[Ranked, ...]] = {}
+    for number, entry in enumerate(_load(path)):
+        with _reading(path, number, entry, "{url, crops: [{crop_0, crop_1: [x, y, w, h], vote_for_0, vote_for_1}]}"):
+            file = _file_name(entry["url"])
+            pairs = tuple(_ranked(pair) for pair in as_list(entry["crops"], "crops"))
+        _refuse_twin(file in ranked, path, number, file, "its pairs would hide each other")
+        ranked[file] = pairs
+    return ranked
 
 
 def _ranked(pair: Any) -> Ranked:

@@ -123,7 +123,7 @@ def score_many(boxes: Array, truths: Array, counts: Sequence[int]) -> BoxScores:
             f"boxes of shape {boxes.shape}, truths of {truths.shape}, {len(sizes)} counts: expected (n, 4), (m, 4) and "
             "n counts of at least 1 that sum to m; leave images without ground truth out and count them"
         )
-    failed: np.ndarray[Any, np.dtype[np.bool_]] = np.isnan(boxes).any(axis=1)
+    failed = np.isnan(boxes.sum(axis=1))
     given = np.where(failed[:, None], np.array(WHOLE.xyxy), boxes)
     each, starts = np.repeat(given, sizes, axis=0), np.cumsum(sizes) - sizes
     overlap, apart = _overlaps(each, truths), np.abs(each - truths).sum(axis=1) / 4
@@ -158,7 +158,7 @@ def subject_kept(box: Box | None, subject: Box) -> float:
 
 
 def is_subject_cut(box: Box | None, subject: Box) -> bool:
-    """Whether the crop keeps less of the subject than `WHOLE_SUBJECT`, as one that loses it does, and a failed answer."""
+    """Whether the crop keeps less of the subject than `WHOLE_SUBJECT`, or nothing; so does a failed answer."""
     return subject_kept(box, subject) < WHOLE_SUBJECT
 
 

@@ -19,6 +19,7 @@ from crop_reasoning.evaluation.ranking import pearson, spearman
 RETURNS = (1, 2, 3, 4)
 TOPS = (5, 10)
 MOS_MEAN, MOS_SPREAD = 2.95, 0.8
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
