@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from crop_reasoning.composition.analysis import VERSION, Analysis, Evidence, analyse
 from crop_reasoning.composition.subject import Subject, detectors
@@ -25,6 +25,8 @@ from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.log import progress
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,10 @@ Answer = tuple[Path, dict[str, Any] | str, bool]
 def _answers(photos: list[Path], workers: int, folder: Path | None) -> Iterator[Answer]:
     work = partial(_answer, folder=folder)
     if workers <= 1:
-        yield from _one_thread(map(work, photos))
+        yield from one_thread(map(work, photos))
         return
     context = multiprocessing.get_context("spawn")  # OpenCV's threads do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_use_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=use_one_thread) as pool:
         yield from pool.map(work, photos, chunksize=4)
 
 
@@ -157,13 +159,15 @@ def _read(file: Path) -> dict[str, Any] | None:
     return dict(value)
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
+    """Let OpenCV work in one thread: there are as many processes as cores."""
     import cv2
 
     cv2.setNumThreads(1)
 
 
-def _one_thread(answers: Iterable[Answer]) -> Iterator[Answer]:
+def one_thread(answers: Iterable[Item]) -> Iterator[Item]:
+    """Pass items through while OpenCV works in one thread; then as before."""
     import cv2
 
     before = cv2.getNumThreads()

@@ -1,7 +1,7 @@
 """Rationales on disk, beside the records they belong to: `rationales.jsonl`, `pair_rationales.jsonl`, `dialogs.jsonl`.
 
 Geometry is stored as [0,1] floats, so the same file serves every model family; integers appear only when a sample is
-rendered for one of them.
+rendered for one of them. Besides the answer a line says who wrote it and what the verifier found; neither is read here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rati
 from crop_reasoning.records import Pair, pair_from_json, read_jsonl, read_records
 
 RATIONALES, PAIR_RATIONALES, DIALOGS = "rationales.jsonl", "pair_rationales.jsonl", "dialogs.jsonl"
+REFUSED = "rationales_refused.jsonl"
+"""Lines of either kind whose answers say what was not measured; nobody learns from them."""
 
 
 def rationale_from_json(value: dict[str, Any], where: str) -> Rationale:
