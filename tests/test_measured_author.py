@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,9 +17,19 @@ from crop_reasoning.composition.analysis import Measured, measure
 from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.geometry import WHOLE, Box, fit_aspect, from_xyxy_px, iou
 from crop_reasoning.images import ImagePlan
+from crop_reasoning.reasoning import measured_phrases
+from crop_reasoning.reasoning.claims import claims
 from crop_reasoning.reasoning.measured_author import PROPOSALS, author_rationales
 from crop_reasoning.reasoning.measured_facts import differences, facts, known, place_words, view
-from crop_reasoning.reasoning.measured_phrases import CLAUSES, COMPARISONS, EVIDENCE, PREDICATES
+from crop_reasoning.reasoning.measured_phrases import (
+    CLAUSES,
+    COMPARISONS,
+    CONCESSIONS,
+    EVIDENCE,
+    KEEPING,
+    OPENINGS,
+    PREDICATES,
+)
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
 from crop_reasoning.reasoning.verify import verify
 from crop_reasoning.records import CropRecord, ImageRef
@@ -172,6 +183,46 @@ def test_the_proposals_of_many_answers_are_of_many_kinds():
                 x, y = (subject.center[0] - box.x1) / box.width, (subject.center[1] - box.y1) / box.height
                 kinds["placed"] += bool(0 < x < 1 and 0 < y < 1 and place_words((x, y)))
     assert min(kinds[kind] for kind in ("whole", "other shape", "placed")) >= 5
+
+
+FORMS = {
+    "EVIDENCE": ("{}",),
+    "PREDICATES": (
+        "a wide crop that {}",
+        "{} and keeps the whole subject",
+        "keeps the whole subject but {}",
+        "the whole frame {}",
+        "is tighter than the second, though it {}",
+    ),
+    "CLAUSES": ("a wide crop: {}", "{}, and the subject is whole", "the subject is whole, but {}", "{}; it is square"),
+    "COMPARISONS": (
+        *(f"{opening}{{}}" for opening in (*OPENINGS, *KEEPING)),
+        *("{}" + concession.format(fact="cuts the subject") for concession in CONCESSIONS),
+    ),
+}
+WORDS = {
+    "where": "on the upper third line",
+    "side": "left",
+    "at": "on the left",
+    "share": "two thirds",
+    "rest": "a third",
+    "span": "three quarters",
+    "count": "two faces",
+    "sides": "left and right",
+    "others": "the second and fourth",
+    "element": "level line",
+}
+
+
+@pytest.mark.parametrize("table", sorted(FORMS))
+def test_the_verifier_understands_every_wording_in_every_form(table: str):
+    for kind, options in getattr(measured_phrases, table).items():
+        words = {**WORDS, "count": "five"} if kind == "leading" else WORDS
+        for option, form in product(options, FORMS[table]):
+            text = form.format(option.format(**words))
+            found = [claim.kind for claim in claims(text)]
+            assert found, text
+            assert "not_understood" not in found, text
 
 
 def test_every_fact_has_wordings_of_every_form_that_is_asked_of_it():

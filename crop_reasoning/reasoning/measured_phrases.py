@@ -80,7 +80,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
         "a long curve runs through the frame",
         "a smooth curve leads the eye",
     ),
-    "edges": ("edges close a triangle", "edges form a triangle"),
+    "edges": ("three edges close a triangle", "three straight edges form a triangle"),
     "masses": ("objects form a triangle", "objects stand in a triangle"),
     "symmetric": ("{sides} mirror each other", "{sides} are mirrored"),
     "pattern": ("one motif repeats", "a motif repeats", "a repeated motif fills the frame"),
@@ -100,14 +100,14 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     "horizontal": ("rests on a level line", "is carried by a level line", "shows a level line"),
     "vertical": ("stands on upright lines", "shows upright lines", "is carried by upright lines"),
     "diagonal": ("leads the eye along slanted lines", "shows slanted lines", "is crossed by a diagonal"),
-    "curved": ("follows a curve", "lets a curve lead the eye", "shows a long curve"),
+    "curved": ("follows a curve", "leads the eye along a curve", "shows a long curve"),
     "triangle": ("shows a triangle", "is carried by a triangle"),
     "symmetric": ("mirrors itself about an axis", "is symmetric", "shows a symmetry"),
-    "pattern": ("is filled by a pattern", "shows a repeating pattern"),
+    "pattern": ("repeats a motif", "shows a repeating pattern"),
     "level": ("keeps its level line level", "has a level horizon"),
-    "tilted": ("lets its level line tilt to the {side}", "has its level line tilted to the {side}"),
+    "tilted": ("shows its level line tilted to the {side}", "has its level line tilted to the {side}"),
     "empty": (
-        "is about {share} empty space",
+        "is about {share} empty",
         "has about {share} empty space",
         "leaves about {share} of it empty space",
     ),
@@ -115,7 +115,7 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     "balanced": ("is well balanced", "is balanced", "has its weight near the middle"),
     "leaning": ("carries its weight {at}", "has its weight {at}"),
     "clean": ("cuts nothing at its border", "has a border that cuts nothing"),
-    "faces_cut": ("cuts {count} at its border",),
+    "faces_cut": ("cuts {count}", "clips {count}"),
     "faces": ("shows {count}", "has {count} in it"),
     "upright": ("is higher than wide", "is taller than wide"),
     "square": ("is square",),
@@ -124,8 +124,8 @@ PREDICATES: dict[str, tuple[str, ...]] = {
 
 CLAUSES: dict[str, tuple[str, ...]] = {
     "area": ("about {share} of the photo is kept", "about {share} of the photo remains"),
-    "kept": ("the subject is whole", "the subject is kept whole", "it keeps the whole subject"),
-    "cut": ("the subject is cut", "the subject is clipped", "its border cuts the subject"),
+    "kept": ("the subject is whole", "the whole subject is kept", "all of the subject is kept"),
+    "cut": ("the subject is cut", "the subject is clipped", "it cuts into the subject"),
     "reduced": (
         "about {share} of the subject is kept",
         "about {rest} of the subject is cut",
@@ -139,15 +139,15 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "curved": ("a curve leads through it", "a long curve leads the eye"),
     "triangle": ("a triangle carries it", "a triangle stands in it"),
     "symmetric": ("its two sides mirror each other", "both sides mirror each other", "a symmetry carries it"),
-    "pattern": ("a pattern fills it", "a motif repeats in it"),
+    "pattern": ("a pattern carries it", "a motif repeats in it"),
     "level": ("its level line is level", "its level line runs straight"),
     "tilted": ("its level line tilts to the {side}", "its level line tilts down to the {side}"),
-    "empty": ("about {share} of it is empty space", "about {share} of the frame is empty space"),
+    "empty": ("about {share} of the frame is empty", "about {share} of the frame is empty space"),
     "full": ("there is little empty space", "it has little empty space"),
     "balanced": ("it is well balanced", "its weight lies near the middle", "its weight is balanced"),
     "leaning": ("its weight lies {at}", "its weight sits {at}"),
     "clean": ("its border cuts nothing", "nothing is cut at its border"),
-    "faces_cut": ("its border cuts {count}",),
+    "faces_cut": ("it cuts {count}", "it clips {count}"),
     "faces": ("{count} can be seen", "it shows {count}"),
     "upright": ("it is higher than wide", "it is taller than wide"),
     "square": ("it is square",),
@@ -172,7 +172,7 @@ COMPARISONS: dict[str, tuple[str, ...]] = {
     "less empty": (
         "has less empty space than {others}",
         "leaves less room than {others}",
-        "leaves less space than {others}",
+        "is less empty than {others}",
     ),
     "emptier": ("is emptier than {others}", "gives more room than {others}", "leaves more space than {others}"),
     "better balanced": (
@@ -183,7 +183,7 @@ COMPARISONS: dict[str, tuple[str, ...]] = {
     "stronger": ("has a stronger {element} than {others}", "shows a stronger {element} than {others}"),
 }
 
-OPENINGS = ("", "", "", "chosen because it ", "best because it ", "it ", "it ")
+OPENINGS = ("", "", "", "chosen because it ", "taken because it ", "it ", "it ")
 KEEPING = (
     "the photo is best as it is: it ",
     "best as it is, for it ",
