@@ -109,7 +109,7 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     "empty": (
         "is about {share} empty",
         "has about {share} empty space",
-        "leaves about {share} of it empty space",
+        "is about {share} empty space",
     ),
     "full": ("has little empty space", "leaves little empty space", "shows little empty space"),
     "balanced": ("is well balanced", "is balanced", "has its weight near the middle"),
