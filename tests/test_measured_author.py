@@ -190,11 +190,18 @@ FORMS = {
     "PREDICATES": (
         "a wide crop that {}",
         "{} and keeps the whole subject",
+        "a wide crop that {} but carries its weight at the bottom",
         "keeps the whole subject but {}",
         "the whole frame {}",
         "is tighter than the second, though it {}",
     ),
-    "CLAUSES": ("a wide crop: {}", "{}, and the subject is whole", "the subject is whole, but {}", "{}; it is square"),
+    "CLAUSES": (
+        "a wide crop: {}",
+        "{}, and the subject is whole",
+        "the subject is whole, but {}",
+        "{}; it is square",
+        "{}, though it is square",
+    ),
     "COMPARISONS": (
         *(f"{opening}{{}}" for opening in (*OPENINGS, *KEEPING)),
         *("{}" + concession.format(fact="cuts the subject") for concession in CONCESSIONS),
