@@ -16,7 +16,7 @@ from crop_reasoning.errors import RecipeError
 from crop_reasoning.reasoning.author import AUTHOR, author_rationale
 from crop_reasoning.reasoning.diversity import diversity
 from crop_reasoning.reasoning.rationale import GRAMMAR
-from crop_reasoning.reasoning.store import read_rationales
+from crop_reasoning.reasoning.store import rationale_from_json
 from crop_reasoning.records import PAIRS, CropRecord, Pair, read_pairs, read_records
 from data_builders.measuring import jobs, measured_outcomes, summed
 from data_builders.rationale_files import Line, Lines, write_lines
@@ -56,7 +56,8 @@ def write_rationales(
         counts = write_lines(
             folder, records, pairs, asked, lambda index: outcomes[records[index].id].line, pair_lines.get, refused
         )
-    written = [answer for answers in read_rationales(folder, split).values() for answer in answers]
+    lines = [outcome.line for outcome in outcomes.values() if outcome.line]
+    written = [rationale_from_json(line["rationale"], line["record_id"]) for line in lines]
     return {**counts, **summed(outcomes.values()), "diversity": diversity(written)}
 
 

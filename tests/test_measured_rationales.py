@@ -117,6 +117,7 @@ def test_a_split_and_a_limit_leave_the_other_lines_as_they_are(
     authors = [line["author"] for line in read_jsonl(folder / RATIONALES)]
     assert authors == [AUTHOR] + [BOXES] * 3
     assert counts["rationales"] == 4
+    assert counts["diversity"]["answers"] == 1  # of those written now alone
     before, after = (list(read_jsonl(each / RATIONALES)) for each in (measured_folder, folder))
     assert after[0] == before[0]  # a record's draws do not hang on who else is asked for
     write_rationales(folder, split="train", limit=1)

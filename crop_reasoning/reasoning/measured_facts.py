@@ -25,6 +25,7 @@ _LEVEL, _TILTED = 0.7, 2.0  # degrees
 _FULL, _EMPTY = 0.12, 0.5  # of a crop's area
 _BALANCED, _LEANING = 0.03, 0.08  # of a side, from the middle
 _CLEARLY = 0.7  # of the tolerance of a line
+_MOST_WEIGHT = 0.54
 _NAMES = {"symmetric": "symmetry", "horizontal": "level line", "curved": "curve", "vertical": "upright line"}
 
 
@@ -198,12 +199,14 @@ def _of_elements(seen: View) -> dict[str, Fact]:
 
 
 def _leaning(seen: View) -> str:
-    x, y = (at - 0.5 for at in seen.analysis.balance.centroid)
+    """The side on which the visual weight lies: its centroid is there, and so is more than half of it."""
+    balance = seen.analysis.balance
+    x, y = (at - 0.5 for at in balance.centroid)
     if max(abs(x), abs(y)) < _LEANING:
         return ""
-    if abs(x) >= abs(y):
-        return "left" if x < 0 else "right"
-    return "top" if y < 0 else "bottom"
+    across = abs(x) >= abs(y)
+    side = ("left" if x < 0 else "right") if across else ("top" if y < 0 else "bottom")
+    return side if getattr(balance, side) >= _MOST_WEIGHT else ""
 
 
 def differences(seen: View, others: Sequence[View]) -> dict[str, tuple[Fact, tuple[int, ...]]]:
