@@ -114,7 +114,7 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     "full": ("has little empty space", "leaves little empty space", "shows little empty space"),
     "balanced": ("is well balanced", "is balanced", "has its weight near the middle"),
     "leaning": ("carries its weight {at}", "has its weight {at}"),
-    "clean": ("cuts nothing at its border", "cuts nothing"),
+    "clean": ("cuts nothing at its border", "leaves nothing cut"),
     "faces_cut": ("cuts {count}", "clips {count}"),
     "faces": ("shows {count}", "has {count} in it"),
     "upright": ("is higher than wide", "is taller than wide"),
