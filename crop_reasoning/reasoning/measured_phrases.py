@@ -83,7 +83,7 @@ EVIDENCE: dict[str, tuple[str, ...]] = {
     "edges": ("three edges close a triangle", "three straight edges form a triangle"),
     "masses": ("objects form a triangle", "objects stand in a triangle"),
     "symmetric": ("{sides} mirror each other", "{sides} are mirrored"),
-    "pattern": ("one motif repeats", "a motif repeats", "a repeated motif fills the frame"),
+    "pattern": ("one motif repeats", "a motif repeats", "a repeated motif runs through the frame"),
 }
 
 PREDICATES: dict[str, tuple[str, ...]] = {
