@@ -41,8 +41,8 @@ class OpenAIEngine:
     def __init__(self, base_url: str, name: str) -> None:
         self.name = name
         self._base_url = base_url
-        self._client = _client(base_url)
-        with _sentences(base_url):
+        self._client = client(base_url)
+        with sentences(base_url):
             served = {model.id: model.model_extra or {} for model in self._client.models.list()}
         if name not in served:
             raise ModelError(f"{base_url}: does not serve {name!r}; expected one of {', '.join(served) or 'none'}")
@@ -56,7 +56,7 @@ class OpenAIEngine:
             start = time.monotonic()
             reply = self._send(request, max_new_tokens, temperature)
             choice = reply.choices[0]
-            text = request.prefix + _answer_text(_reasoning(choice.message), choice.message.content or "")
+            text = request.prefix + answer_text(_reasoning(choice.message), choice.message.content or "")
             return _generation(text, choice.finish_reason, reply.usage, start)
 
         with ThreadPoolExecutor(CONCURRENCY) as pool:
@@ -68,7 +68,7 @@ class OpenAIEngine:
         start = time.monotonic()
         reasoning, content, finish_reason, usage = "", "", "stop", None
         options = {"stream": True, "stream_options": {"include_usage": True}}
-        with _sentences(self._base_url), self._send(request, max_new_tokens, temperature, **options) as chunks:
+        with sentences(self._base_url), self._send(request, max_new_tokens, temperature, **options) as chunks:
             for chunk in chunks:
                 usage = chunk.usage or usage
                 for choice in chunk.choices:
@@ -79,7 +79,7 @@ class OpenAIEngine:
                     reasoning, content = reasoning + thought, content + said
                     if piece:
                         yield piece
-        yield _generation(request.prefix + _answer_text(reasoning, content), finish_reason, usage, start)
+        yield _generation(request.prefix + answer_text(reasoning, content), finish_reason, usage, start)
 
     def _send(self, request: Request, max_new_tokens: int, temperature: float, **options: Any) -> Any:
         pictures = iter(request.images)
@@ -87,7 +87,7 @@ class OpenAIEngine:
         if request.prefix:  # vLLM's and SGLang's way to continue an answer; other servers refuse the fields
             messages.append({"role": "assistant", "content": request.prefix})
             options["extra_body"] = {"continue_final_message": True, "add_generation_prompt": False}
-        with _sentences(self._base_url):
+        with sentences(self._base_url):
             return self._client.chat.completions.create(
                 model=self.name, messages=messages, max_tokens=max_new_tokens, temperature=temperature, **options
             )
@@ -119,7 +119,8 @@ def _reading(base_url: str, name: str, served: dict[str, dict[str, Any]]) -> tup
     return family, vision_budget(processor, family), source.prompt_id or FULL
 
 
-def _client(base_url: str) -> Any:
+def client(base_url: str) -> Any:
+    """The OpenAI client for an endpoint; its key, if it needs one, comes from the environment alone."""
     require_packages(("openai",), "an endpoint", extra="serve")
     from openai import OpenAI
 
@@ -127,8 +128,8 @@ def _client(base_url: str) -> Any:
 
 
 @contextmanager
-def _sentences(base_url: str) -> Iterator[None]:
-    """Turns the client's errors into ours."""
+def sentences(base_url: str) -> Iterator[None]:
+    """Turn the client's errors into ours."""
     import openai
 
     try:
@@ -171,7 +172,7 @@ def _reasoning(message: Any) -> str:
     return extra.get("reasoning_content") or extra.get("reasoning") or ""
 
 
-def _answer_text(reasoning: str, content: str) -> str:
+def answer_text(reasoning: str, content: str) -> str:
     """The three parts, wherever the server put them: some keep tagged text beside the content."""
     return reasoning if _TAG in reasoning and _TAG not in content else content
 
