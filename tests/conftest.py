@@ -35,3 +35,13 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     toy.build(None, folder, train=36, val=2, test=4, workers=1)
     write_rationales(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def two_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest data set with pairs: two drawn scenes, two pairs each, no rationales; nobody may write into it."""
+    from data_builders import toy
+
+    folder = tmp_path_factory.mktemp("two_scenes")
+    toy.build(None, folder, train=1, val=0, test=1, workers=1)
+    return folder
