@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crop_reasoning.cli import data_exchange, data_pairs, data_shard, data_split
+from crop_reasoning.cli import data_exchange, data_pairs, data_rationales, data_shard, data_split
 
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
@@ -187,6 +187,7 @@ def _cell(value: float | None) -> str:
 
 
 app.command("pairs")(data_pairs.pairs)
+app.command("rationales")(data_rationales.rationales)
 app.command("shard")(data_shard.shard)
 app.command("decontaminate")(data_split.decontaminate)
 app.command("split")(data_split.split)
