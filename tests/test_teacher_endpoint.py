@@ -23,13 +23,13 @@ from crop_reasoning.engines.base import Request
 from crop_reasoning.engines.fake import FakeEngine
 from crop_reasoning.engines.patience import Patience, patient_ask
 from crop_reasoning.errors import CropReasoningError, EnvironmentProblem
-from crop_reasoning.geometry import centered
+from crop_reasoning.geometry import Box, centered
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import REFUSED, read_pair_rationales, read_rationales
 from crop_reasoning.reasoning.teacher import ATTEMPTS, PHOTO_ONLY, TEACHER, Teacher
 from crop_reasoning.reasoning.verify import VERSION
 from crop_reasoning.records import read_jsonl, read_pairs, read_records
-from data_builders.teacher import teach
+from data_builders.teacher import Lesson, teach
 from data_builders.teacher_journal import JOURNAL
 from tests.servers import server
 from tests.teachers import (
@@ -106,6 +106,14 @@ def test_a_request_shows_the_photo_and_its_drawn_copy_or_the_photo_alone(folder:
             teach(folder, Teacher("m", prompt_id=prompt_id), teacher.url, limit=1, patience=QUICK)
         urls = [part["image_url"]["url"] for part in teacher.asked[0]["messages"][1]["content"] if "image_url" in part]
         assert len(set(urls)) == images
+
+
+def test_the_subject_that_a_record_tells_is_the_one_that_is_sent(folder: Path) -> None:
+    subject = Box(0.1, 0.2, 0.3, 0.4)
+    record = replace(read_records(folder)[0], subject=subject)
+    measured = Lesson(folder, record, Teacher("m")).measured
+    assert measured.subjects is not None
+    assert measured.subjects.box == subject
 
 
 def test_a_repeated_command_asks_nothing_and_writes_the_same_bytes(folder: Path) -> None:
