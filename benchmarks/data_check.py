@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import author_rationale
 from crop_reasoning.geometry import place
 from crop_reasoning.log import progress, say
-from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.records import CropRecord, ImageRef, Pair, ScoredCrop, to_json
 
 RUNS, TEMPLATES = 3, 200

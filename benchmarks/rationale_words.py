@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.authors.diversity import diversity
 from crop_reasoning.codecs import thousandths
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.models.nano import build_tokenizer
-from crop_reasoning.reasoning.diversity import diversity
 from crop_reasoning.reasoning.rationale import Rationale, render
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, rationale_from_json
 from crop_reasoning.records import read_jsonl

@@ -24,11 +24,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from crop_reasoning.authors.measured import author_rationales
+from crop_reasoning.authors.teacher import Assignment, Teacher
 from crop_reasoning.codecs import thousandths
 from crop_reasoning.images import VisionBudget, plan_image
-from crop_reasoning.reasoning.measured_author import author_rationales
 from crop_reasoning.reasoning.rationale import render
-from crop_reasoning.reasoning.teacher import Assignment, Teacher
 from data_builders.teacher import Lesson
 from data_builders.teacher_journal import Item, by_record, opened, wanted
 

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from crop_reasoning.authors.facts import known
+from crop_reasoning.authors.measured import AUTHOR, author_rationales
 from crop_reasoning.composition.analysis import Measured, measure
 from crop_reasoning.composition.batch import one_thread, use_one_thread, version
 from crop_reasoning.errors import DataError, Interrupted
@@ -26,12 +28,10 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.locks import held
 from crop_reasoning.log import progress
-from crop_reasoning.reasoning.measured_author import AUTHOR, author_rationales
-from crop_reasoning.reasoning.measured_facts import known
 from crop_reasoning.reasoning.rationale import GRAMMAR
-from crop_reasoning.reasoning.verify import VERSION as VERIFIER
-from crop_reasoning.reasoning.verify import verify
 from crop_reasoning.records import PAIRS, RECORDS, CropRecord, Pair, to_json
+from crop_reasoning.verification.verify import VERSION as VERIFIER
+from crop_reasoning.verification.verify import verify
 from data_builders.rationale_files import judged, provenance
 
 JOURNAL = "rationales.journal"

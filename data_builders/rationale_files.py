@@ -11,8 +11,8 @@ from crop_reasoning.images import sha256_of
 from crop_reasoning.json_fields import naming
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, REFUSED
-from crop_reasoning.reasoning.verify import VERSION, Contradiction
 from crop_reasoning.records import CropRecord, Pair, read_jsonl, to_json, write_jsonl
+from crop_reasoning.verification.verify import VERSION, Contradiction
 from data_builders.manifest import MANIFEST, read_manifest, write_document
 
 Line = dict[str, Any]

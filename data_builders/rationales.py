@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import AUTHOR, author_rationale
+from crop_reasoning.authors.diversity import diversity
 from crop_reasoning.errors import RecipeError
-from crop_reasoning.reasoning.author import AUTHOR, author_rationale
-from crop_reasoning.reasoning.diversity import diversity
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import rationale_from_json
 from crop_reasoning.records import PAIRS, CropRecord, Pair, read_pairs, read_records

@@ -15,6 +15,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from crop_reasoning.authors.facts import known
+from crop_reasoning.authors.teacher import PHOTO_ONLY, Assignment, Judged, Reply, Teacher, judge
+from crop_reasoning.authors.teacher_evidence import draft, evidence_text
+from crop_reasoning.authors.teacher_prompt import request_body
 from crop_reasoning.composition.analysis import Measured, analyse_crop, measure
 from crop_reasoning.composition.render import MODEL, render
 from crop_reasoning.engines.openai import answer_text
@@ -23,10 +27,6 @@ from crop_reasoning.errors import CropReasoningError, DataError, Interrupted
 from crop_reasoning.geometry import WHOLE
 from crop_reasoning.images import load_upright
 from crop_reasoning.log import progress, say
-from crop_reasoning.reasoning.measured_facts import known
-from crop_reasoning.reasoning.teacher import PHOTO_ONLY, Assignment, Judged, Reply, Teacher, judge
-from crop_reasoning.reasoning.teacher_evidence import draft, evidence_text
-from crop_reasoning.reasoning.teacher_prompt import request_body
 from crop_reasoning.records import CropRecord
 from data_builders.teacher_journal import JOURNAL, Entry, Item, Journal, by_record, opened, wanted
 from data_builders.teacher_lines import write_answers

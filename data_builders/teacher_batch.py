@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crop_reasoning.authors.teacher import Teacher
 from crop_reasoning.errors import CropReasoningError, DataError
 from crop_reasoning.files import written_whole
 from crop_reasoning.log import progress
-from crop_reasoning.reasoning.teacher import Teacher
 from data_builders.teacher import Lesson, reply_from
 from data_builders.teacher_journal import Entry, Item, Journal, by_record, opened, wanted
 from data_builders.teacher_lines import write_answers

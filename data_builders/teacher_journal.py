@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from crop_reasoning.authors.teacher import ATTEMPTS, Judged, Reply, Teacher, key
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 from crop_reasoning.json_fields import as_box
 from crop_reasoning.locks import held
-from crop_reasoning.reasoning.teacher import ATTEMPTS, Judged, Reply, Teacher, key
-from crop_reasoning.reasoning.verify import VERSION, Contradiction
 from crop_reasoning.records import PAIRS, CropRecord, Pair, read_pairs, read_records
+from crop_reasoning.verification.verify import VERSION, Contradiction
 
 JOURNAL = "teacher.journal"
 

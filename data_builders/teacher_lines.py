@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from crop_reasoning.authors.diversity import diversity
+from crop_reasoning.authors.teacher import TEACHER, Assignment, Judged, Teacher, read_answer
 from crop_reasoning.errors import CropReasoningError
-from crop_reasoning.reasoning.diversity import diversity
 from crop_reasoning.reasoning.rationale import Rationale
-from crop_reasoning.reasoning.teacher import TEACHER, Assignment, Judged, Teacher, read_answer
-from crop_reasoning.reasoning.verify import VERSION
 from crop_reasoning.records import PAIRS, read_pairs, read_records, to_json
+from crop_reasoning.verification.verify import VERSION
 from data_builders.rationale_files import Line, judged, provenance, write_lines
 from data_builders.teacher_journal import Item, Journal
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from crop_reasoning.authors.boxes import author_rationale
 from crop_reasoning.geometry import Box
-from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.reasoning.store import read_pair_rationales
 from crop_reasoning.records import CropRecord, ImageRef
 from data_builders.build import build_dataset

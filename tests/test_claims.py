@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from crop_reasoning.authors.boxes import ORDINALS, PROPOSALS, author_rationale
 from crop_reasoning.codecs import thousandths
 from crop_reasoning.geometry import Box, inside, iou
 from crop_reasoning.images import ImagePlan
-from crop_reasoning.reasoning.author import ORDINALS, PROPOSALS, author_rationale
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
 from crop_reasoning.reasoning.store import read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, ImageRef, ScoredCrop, read_pairs, read_records

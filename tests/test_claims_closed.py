@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from crop_reasoning.reasoning.claims import NOT_UNDERSTOOD, claims
-from crop_reasoning.reasoning.lexicon import tokens
-from crop_reasoning.reasoning.verify import verify
+from crop_reasoning.verification.claims import NOT_UNDERSTOOD, claims
+from crop_reasoning.verification.lexicon import tokens
+from crop_reasoning.verification.verify import verify
 from tests.rationale_scenes import situation
 
 UNFORESEEN = (

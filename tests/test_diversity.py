@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crop_reasoning.authors.diversity import diversity, template, texts
 from crop_reasoning.geometry import WHOLE, Box
-from crop_reasoning.reasoning.diversity import diversity, template, texts
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
 
 CROP = Box(0, 0, 0.5, 0.5)

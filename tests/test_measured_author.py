@@ -12,16 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crop_reasoning.codecs import thousandths
-from crop_reasoning.composition.analysis import Measured, measure
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.geometry import WHOLE, Box, fit_aspect, from_xyxy_px, iou
-from crop_reasoning.images import ImagePlan
-from crop_reasoning.reasoning import measured_phrases
-from crop_reasoning.reasoning.claims import claims
-from crop_reasoning.reasoning.measured_author import PROPOSALS, author_rationales
-from crop_reasoning.reasoning.measured_facts import differences, facts, known, place_words, view
-from crop_reasoning.reasoning.measured_phrases import (
+from crop_reasoning.authors import phrases as measured_phrases
+from crop_reasoning.authors.facts import differences, facts, known, place_words, view
+from crop_reasoning.authors.measured import PROPOSALS, author_rationales
+from crop_reasoning.authors.phrases import (
     CLAUSES,
     COMPARISONS,
     CONCESSIONS,
@@ -30,9 +24,15 @@ from crop_reasoning.reasoning.measured_phrases import (
     OPENINGS,
     PREDICATES,
 )
+from crop_reasoning.codecs import thousandths
+from crop_reasoning.composition.analysis import Measured, measure
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.geometry import WHOLE, Box, fit_aspect, from_xyxy_px, iou
+from crop_reasoning.images import ImagePlan
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
-from crop_reasoning.reasoning.verify import verify
 from crop_reasoning.records import CropRecord, ImageRef
+from crop_reasoning.verification.claims import claims
+from crop_reasoning.verification.verify import verify
 from tests.composition_scenes import NONE, scene
 from tests.strategies import boxes
 

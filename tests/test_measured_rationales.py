@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from crop_reasoning.authors.boxes import AUTHOR as BOXES
+from crop_reasoning.authors.facts import known
+from crop_reasoning.authors.measured import AUTHOR
 from crop_reasoning.composition.analysis import measure
 from crop_reasoning.errors import EnvironmentProblem, RecipeError
 from crop_reasoning.images import load_upright
 from crop_reasoning.locks import held
-from crop_reasoning.reasoning.author import AUTHOR as BOXES
-from crop_reasoning.reasoning.measured_author import AUTHOR
-from crop_reasoning.reasoning.measured_facts import known
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import (
     PAIR_RATIONALES,
@@ -26,8 +26,8 @@ from crop_reasoning.reasoning.store import (
     read_pair_rationales,
     read_rationales,
 )
-from crop_reasoning.reasoning.verify import VERSION, Contradiction, verify
 from crop_reasoning.records import read_jsonl, read_pairs, read_records
+from crop_reasoning.verification.verify import VERSION, Contradiction, verify
 from data_builders import toy
 from data_builders.check import check_folder
 from data_builders.manifest import read_manifest, write_manifest

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from crop_reasoning.authors.facts import known
+from crop_reasoning.authors.teacher import ATTEMPTS, Assignment, Judged, Reply, Teacher, judge, key, read_answer
+from crop_reasoning.authors.teacher_evidence import draft, evidence_text
+from crop_reasoning.authors.teacher_prompt import MAX_PIXELS, correction, jpeg_url, request_body
 from crop_reasoning.composition.analysis import Measured, measure
 from crop_reasoning.geometry import WHOLE, Box
 from crop_reasoning.images import load_upright
-from crop_reasoning.reasoning.measured_facts import known
 from crop_reasoning.reasoning.rationale import Rationale
-from crop_reasoning.reasoning.teacher import ATTEMPTS, Assignment, Judged, Reply, Teacher, judge, key, read_answer
-from crop_reasoning.reasoning.teacher_evidence import draft, evidence_text
-from crop_reasoning.reasoning.teacher_prompt import MAX_PIXELS, correction, jpeg_url, request_body
 from crop_reasoning.records import CropRecord, read_pairs, read_records
 from tests.teachers import question, written
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from crop_reasoning.authors.teacher import Teacher
 from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.locks import held
 from crop_reasoning.reasoning.store import REFUSED
-from crop_reasoning.reasoning.teacher import Teacher
 from crop_reasoning.records import read_jsonl, read_pairs, read_records
 from data_builders.teacher import teach
 from data_builders.teacher_batch import read_results, write_requests

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from crop_reasoning.authors.teacher import ATTEMPTS, PHOTO_ONLY, TEACHER, Teacher
 from crop_reasoning.engines.base import Request
 from crop_reasoning.engines.fake import FakeEngine
 from crop_reasoning.engines.patience import Patience, patient_ask
@@ -26,9 +27,8 @@ from crop_reasoning.errors import CropReasoningError, EnvironmentProblem
 from crop_reasoning.geometry import Box, centered
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import REFUSED, read_pair_rationales, read_rationales
-from crop_reasoning.reasoning.teacher import ATTEMPTS, PHOTO_ONLY, TEACHER, Teacher
-from crop_reasoning.reasoning.verify import VERSION
 from crop_reasoning.records import read_jsonl, read_pairs, read_records
+from crop_reasoning.verification.verify import VERSION
 from data_builders.teacher import Lesson, teach
 from data_builders.teacher_journal import JOURNAL
 from tests.servers import server

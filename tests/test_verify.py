@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crop_reasoning.authors.boxes import author_rationale
 from crop_reasoning.composition.analysis import Measured, measure
 from crop_reasoning.composition.subject import detectors
 from crop_reasoning.geometry import WHOLE, Box
-from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
-from crop_reasoning.reasoning.verify import Verdict, verify
+from crop_reasoning.verification.verify import Verdict, verify
 from tests.false_paraphrases import FALSE, UNSEEN
 from tests.falsehoods import aspects, edited_paraphrases, planted, reasons
 from tests.paraphrases import FRESH, PARAPHRASES

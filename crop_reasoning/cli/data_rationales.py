@@ -76,7 +76,7 @@ def _teacher(
     batch_out: Path | None,
     batch_in: list[Path] | None,
 ) -> dict[str, Any]:
-    from crop_reasoning.reasoning.teacher import PHOTO_ONLY, TEACHER, Teacher
+    from crop_reasoning.authors.teacher import PHOTO_ONLY, TEACHER, Teacher
 
     teacher = Teacher(model, seed, PHOTO_ONLY if photo_only else TEACHER)
     if base_url:

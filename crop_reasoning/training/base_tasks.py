@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import PROPOSALS, reason, why
 from crop_reasoning.codecs import Codec, thousandths
 from crop_reasoning.composition.placement import served_elements
 from crop_reasoning.geometry import Box, place
 from crop_reasoning.images import ImagePlan
-from crop_reasoning.reasoning.author import PROPOSALS, reason, why
 from crop_reasoning.reasoning.prompts import BRIEF, PLAIN, user_text
 from crop_reasoning.reasoning.rationale import Decision, Proposal, Rationale, render, render_box
 from crop_reasoning.reasoning.store import element_from_json

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.geometry_checks import stands_out
-from crop_reasoning.reasoning.places import off, place_of
-from crop_reasoning.reasoning.tolerances import (
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.geometry_checks import stands_out
+from crop_reasoning.verification.places import off, place_of
+from crop_reasoning.verification.tolerances import (
     KEPT,
     KEPT_BAND,
     LARGE,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from crop_reasoning.composition.analysis import Evidence
 from crop_reasoning.composition.elements import THRESHOLD
 from crop_reasoning.composition.placement import NEAR
-from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.places import GOLDEN_NEAR, Place, off, place_of
-from crop_reasoning.reasoning.tolerances import (
+from crop_reasoning.verification.claim_rules import ELEMENT_OF
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.places import GOLDEN_NEAR, Place, off, place_of
+from crop_reasoning.verification.tolerances import (
     KEPT_BAND,
     LEVEL_DEGREES,
     PLACE_BAND,

@@ -20,8 +20,8 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
 from crop_reasoning.reasoning.chat import assistant
 from crop_reasoning.reasoning.rationale import ParseFailure, Proposal, Rationale, parse
-from crop_reasoning.reasoning.verify import Contradiction, verify
 from crop_reasoning.records import CropRecord, Pair
+from crop_reasoning.verification.verify import Contradiction, verify
 
 TEACHER = "teacher/1"
 """The author's name in rationales; also the id of the prompt with the drawn copy."""

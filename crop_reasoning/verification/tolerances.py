@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
 
 PLACE_BAND = 0.012
 """Of the frame's side: by so much a place may miss its line's tolerance (`placement.NEAR`, `places.GOLDEN_NEAR`)."""

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from crop_reasoning.composition.analysis import Measured
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.geometry import WHOLE, Box, aspect_px
-from crop_reasoning.reasoning.checks import CHECKS
-from crop_reasoning.reasoning.claims import NOT_UNDERSTOOD, Claim, claims
-from crop_reasoning.reasoning.comparisons import compare
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.geometry_checks import element_is_there, stands_out, subject_is_measured
-from crop_reasoning.reasoning.line_checks import placed
 from crop_reasoning.reasoning.rationale import Element, Rationale
-from crop_reasoning.reasoning.tolerances import STRENGTH_BAND, Judged, passes
+from crop_reasoning.verification.checks import CHECKS
+from crop_reasoning.verification.claims import NOT_UNDERSTOOD, Claim, claims
+from crop_reasoning.verification.comparisons import compare
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.geometry_checks import element_is_there, stands_out, subject_is_measured
+from crop_reasoning.verification.line_checks import placed
+from crop_reasoning.verification.tolerances import STRENGTH_BAND, Judged, passes
 
 VERSION = "verify/1"
 """Changes whenever the same rationale may be judged otherwise."""

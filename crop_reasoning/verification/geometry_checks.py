@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from crop_reasoning.composition.analysis import Evidence, Measured
 from crop_reasoning.composition.placement import within
 from crop_reasoning.geometry import Box, Size, iou
-from crop_reasoning.reasoning.frames import Seen
 from crop_reasoning.reasoning.rationale import Element, Line, Point
+from crop_reasoning.verification.frames import Seen
 
 SUBJECT_IOU = 0.4
 """Overlap of a subject's box with a measured box of a subject or a face."""

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crop_reasoning.authors.facts import View, differences, facts, view
+from crop_reasoning.authors.measured import author_rationales
+from crop_reasoning.authors.phrases import COMPARISONS, ORDINALS, PREDICATES, listed
 from crop_reasoning.codecs import thousandths
 from crop_reasoning.composition.analysis import Measured
 from crop_reasoning.composition.placement import size_word
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import ImagePlan
-from crop_reasoning.reasoning.measured_author import author_rationales
-from crop_reasoning.reasoning.measured_facts import View, differences, facts, view
-from crop_reasoning.reasoning.measured_phrases import COMPARISONS, ORDINALS, PREDICATES, listed
 from crop_reasoning.reasoning.rationale import Rationale, render, render_box
 from crop_reasoning.records import CropRecord
 

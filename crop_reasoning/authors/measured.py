@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crop_reasoning.authors import phrases
+from crop_reasoning.authors.candidates import candidates
+from crop_reasoning.authors.facts import View, differences, evidence, facts, known, view
+from crop_reasoning.authors.phrases import Fact, Rng, listed, wording
 from crop_reasoning.composition.analysis import Evidence, Measured
 from crop_reasoning.composition.placement import position_word, size_word
 from crop_reasoning.geometry import WHOLE, Box, iou
-from crop_reasoning.reasoning import measured_phrases as phrases
-from crop_reasoning.reasoning.candidates import candidates
-from crop_reasoning.reasoning.measured_facts import View, differences, evidence, facts, known, view
-from crop_reasoning.reasoning.measured_phrases import Fact, Rng, listed, wording
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
 from crop_reasoning.records import CropRecord
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from crop_reasoning.reasoning.idioms import IDIOMS, KEEP_WORDS
+from crop_reasoning.verification.idioms import IDIOMS, KEEP_WORDS
 
 _ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]

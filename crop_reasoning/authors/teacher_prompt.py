@@ -14,12 +14,8 @@ from typing import Any
 
 from PIL import Image
 
-from crop_reasoning.codecs import thousandths
-from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.composition.render import guide_legend
-from crop_reasoning.reasoning.measured_phrases import ORDINALS
-from crop_reasoning.reasoning.rationale import render_box
-from crop_reasoning.reasoning.teacher import (
+from crop_reasoning.authors.phrases import ORDINALS
+from crop_reasoning.authors.teacher import (
     EVIDENCE_WORDS,
     REASON_WORDS,
     WHY_WORDS,
@@ -28,6 +24,10 @@ from crop_reasoning.reasoning.teacher import (
     Reply,
     Teacher,
 )
+from crop_reasoning.codecs import thousandths
+from crop_reasoning.composition.elements import ELEMENTS
+from crop_reasoning.composition.render import guide_legend
+from crop_reasoning.reasoning.rationale import render_box
 
 MAX_PIXELS = 1_000_000
 """Photos are shrunk to this many pixels: enough to judge a crop by, at about 1,000 tokens."""

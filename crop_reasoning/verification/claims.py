@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from re import Match
 
-from crop_reasoning.reasoning.claim_rules import ROWS, TARGET
-from crop_reasoning.reasoning.lexicon import tokens
-from crop_reasoning.reasoning.places import place_of
+from crop_reasoning.verification.claim_rules import ROWS, TARGET
+from crop_reasoning.verification.lexicon import tokens
+from crop_reasoning.verification.places import place_of
 
 NOT_UNDERSTOOD = "not_understood"
 _LONGEST = 600  # characters of a sentence: nobody argues in longer ones, and patterns take time

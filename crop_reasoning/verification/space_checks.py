@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crop_reasoning.geometry import Box
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.places import place_of
-from crop_reasoning.reasoning.tolerances import (
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.places import place_of
+from crop_reasoning.verification.tolerances import (
     BALANCED,
     EMPTY_BAND,
     EMPTY_FRAME,

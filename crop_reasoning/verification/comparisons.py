@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from crop_reasoning.reasoning.claim_rules import ELEMENT_OF
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.tolerances import (
+from crop_reasoning.verification.claim_rules import ELEMENT_OF
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.tolerances import (
     AREA_TIE,
     BALANCE_TIE,
     EMPTY_TIE,

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 
 from crop_reasoning.composition.placement import NEAR, position_word
-from crop_reasoning.reasoning.claims import Claim
-from crop_reasoning.reasoning.frames import Seen
-from crop_reasoning.reasoning.line_checks import LINES
-from crop_reasoning.reasoning.places import off, place_of
-from crop_reasoning.reasoning.space_checks import SPACE
-from crop_reasoning.reasoning.subject_checks import SUBJECTS
-from crop_reasoning.reasoning.tolerances import (
+from crop_reasoning.verification.claims import Claim
+from crop_reasoning.verification.frames import Seen
+from crop_reasoning.verification.line_checks import LINES
+from crop_reasoning.verification.places import off, place_of
+from crop_reasoning.verification.space_checks import SPACE
+from crop_reasoning.verification.subject_checks import SUBJECTS
+from crop_reasoning.verification.tolerances import (
     AREA_TIE,
     ASPECT_TOLERANCE,
     PANORAMA,

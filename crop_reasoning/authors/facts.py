@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from crop_reasoning.authors.phrases import Fact, count_word, share_word
 from crop_reasoning.composition.analysis import Analysis, Evidence, Measured, analyse_crop, edge_cuts
 from crop_reasoning.composition.elements import THRESHOLD
 from crop_reasoning.composition.placement import GOLDEN, NEAR, THIRD, line_word, within
@@ -13,9 +14,8 @@ from crop_reasoning.composition.primitives import Point
 from crop_reasoning.composition.subject import Subject
 from crop_reasoning.composition.weight import EdgeCuts
 from crop_reasoning.geometry import Box, inside, intersection, iou
-from crop_reasoning.reasoning.measured_phrases import Fact, count_word, share_word
-from crop_reasoning.reasoning.places import GOLDEN_NEAR
 from crop_reasoning.records import CropRecord
+from crop_reasoning.verification.places import GOLDEN_NEAR
 
 PLACEMENTS = ("rule of thirds", "center", "golden ratio")
 _WHOLE, _CUT, _LOST = 0.97, 0.93, 0.45  # of the subject that a crop keeps
