@@ -15,6 +15,7 @@ from crop_reasoning.composition.analysis import Analysis, Measured, analyse, ana
 from crop_reasoning.composition.elements import ELEMENTS, THRESHOLD
 from crop_reasoning.composition.subject import detectors
 from crop_reasoning.geometry import WHOLE, Box
+from data_builders.scenes import make_scene
 from tests.composition_places import PLACES, place
 from tests.composition_scenes import NONE, Drawn, scene, spoiled
 from tests.composition_styles import STYLES, style
@@ -237,3 +238,12 @@ def lines_and_curves() -> Measured:
     for index, part in enumerate(parts):
         sheet.paste(part, (200 * (index % 2), 150 * (index // 2)))
     return measure(sheet, neural=False)
+
+
+def test_a_tilt_is_told_only_of_a_level_line_that_is_seen() -> None:
+    """The rows of a pattern were once no level line and yet had a tilt: authors then spoke of a level horizon."""
+    scene = make_scene(np.random.default_rng([1, 2, 4]))
+    found = analyse(scene.image)
+    assert "pattern" in {each.name for each in found.elements}
+    assert "horizontal" not in {each.name for each in found.elements}
+    assert found.tilt is None

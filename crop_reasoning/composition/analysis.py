@@ -156,7 +156,7 @@ def analyse_crop(measured: Measured, crop: Box) -> Analysis:
         inner,
         weight.balance(weights, frame),
         weight.negative_space(weights, frame),
-        tilt,
+        tilt if strengths["horizontal"] >= THRESHOLD else None,
     )
 
 
