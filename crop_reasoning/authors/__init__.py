@@ -1,1 +1,1 @@
-"""Those who write rationales: from boxes alone, from what was measured, and a large model as teacher; how varied it is."""
+"""Those who write rationales: from boxes alone, from measures, or a large model as teacher; how varied they are."""
