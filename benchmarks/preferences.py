@@ -27,7 +27,7 @@ from crop_reasoning.composition.analysis import VERSION
 from crop_reasoning.composition.elements import ELEMENTS
 from crop_reasoning.composition.subject import detectors
 from crop_reasoning.errors import CropReasoningError, DataError
-from crop_reasoning.evaluation.preference import EQUAL_SIZE, is_equal_size
+from crop_reasoning.evaluation.pairs import EQUAL_SIZE, is_equal_size
 from crop_reasoning.evaluation.statistics import Interval, bootstrap_mean
 from crop_reasoning.geometry import iou
 from crop_reasoning.log import say

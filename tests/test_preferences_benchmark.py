@@ -16,7 +16,7 @@ from benchmarks.preference_fit import FOLDS, accuracy, fit, outcomes
 from benchmarks.preferences import NAMES, Pairs, compared, preferences
 from crop_reasoning.composition.analysis import measure
 from crop_reasoning.errors import DataError, Interrupted
-from crop_reasoning.evaluation.preference import is_equal_size
+from crop_reasoning.evaluation.pairs import is_equal_size
 from crop_reasoning.evaluation.statistics import bootstrap_mean
 from crop_reasoning.geometry import WHOLE, Box, place
 from crop_reasoning.images import sha256_of
