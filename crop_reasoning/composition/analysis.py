@@ -40,7 +40,7 @@ from crop_reasoning.composition.subject import Subject, Subjects
 from crop_reasoning.composition.weight import Balance, EdgeCuts, Weights
 from crop_reasoning.geometry import WHOLE, Box, Size, clip, inside, iou
 
-VERSION = "composition/2"
+VERSION = "composition/3"
 """Changes whenever the same pixels may be judged otherwise: part of every cache key."""
 _LEAST_CROP = 12.0  # px of the working frame
 _LEAST_KEPT = 0.6  # of the subject: a crop that keeps less does not show it
@@ -107,7 +107,7 @@ def _measured(found: Primitives, wh: Size, neural: bool) -> Measured:
         wh,
         found.wh,
         straight,
-        curves.find_curves(coarse, found, subjects.saliency),
+        curves.find_curves(coarse, found, subjects),
         triangles.find_triangles(straight, frame, found.noise),
         structure,
         patterns.find_pattern(structure),

@@ -1,7 +1,8 @@
 """Curves: chains of short segments that turn smoothly, found once per photo, judged in every crop.
 
-A curve leads *through* a frame: it is long, bends clearly, has no corner, and does not close. What bounds a thing is
-the thing's outline, not a curve, even where only a part of it was followed: `Curve.encloses` tells them apart.
+A curve leads *through* a frame: it is long, comes in near a border unless it is very long, bends clearly and smoothly,
+has no corner, and does not close. What bounds a thing is the thing's outline, not a curve, even where only a part of it
+was followed: `Curve.encloses` and `Curve.outline` tell them apart.
 """
 
 from __future__ import annotations
@@ -12,38 +13,40 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crop_reasoning.composition import outlines
 from crop_reasoning.composition.chains import STEP, change, colors, find_chains, normals
 from crop_reasoning.composition.elements import ramp
 from crop_reasoning.composition.primitives import Floats, Frame, Point, Primitives
+from crop_reasoning.composition.subject import Subjects
 from crop_reasoning.composition.symmetry import Mirror
-from crop_reasoning.geometry import Size
 
 _SPAN = 0.06  # of a curve: over so much of it its heading is taken
-_SWINGS = (3.4, 2.4)  # all turns by their range: 1 for an arc, 2 for an S; a figure's outline sways to and fro
+_SWINGS = (3.4, 2.3)  # all turns by their range: 1 for an arc, 2 for an S; a figure's outline sways to and fro
 _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the curve
 _MOST_CURVES = 24
 _RAYS = 48
-_CONTRAST = (0.12, 0.3)
-_SILHOUETTE = (0.75, 0.45)
-_BESIDE_SILHOUETTE = 0.02  # of the diagonal
-_STANDS_OUT, _FILL = 0.35, 0.45  # of the map's range; of a thing's box
+_EXTENT, _VERY_LONG = (0.2, 0.54), (0.45, 0.6)  # of the diagonal
+_ENTERS = (0.2, 0.1)  # of the diagonal: the nearer end from the nearest border
+_ROUGH = (0.01, 0.006)  # of the length
+_CONTRAST = (0.1, 0.4)  # of strong edges'
+_OUTLINE = (0.75, 0.45)
 _ENCLOSES = (0.9, 0.65)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """An open polyline (n, 2), px of the working frame, at equal steps of `step` px; `encloses` is the share, in [0,1],
-    of the directions on its hollow side in which the thing it bounds ends, too; `silhouette` the share of it that parts
-    what stands out from what does not; `contrast` the mean gradient across it, by that of strong edges."""
+    of the directions on its hollow side in which the thing it bounds ends, too; `outline` the share of it that lies on
+    or bounds a thing or a person; `contrast` the mean gradient across it, by that of strong edges."""
 
     points: Floats
     step: float
     encloses: float
-    silhouette: float
+    outline: float
     contrast: float
 
 
-def find_curves(segments: Floats, primitives: Primitives, saliency: Floats) -> tuple[Curve, ...]:
+def find_curves(segments: Floats, primitives: Primitives, subjects: Subjects) -> tuple[Curve, ...]:
     """Smooth chains of at least 15 % of the diagonal, longest first."""
     pieces = [piece for piece in find_chains(segments, primitives) if len(piece) * STEP >= 0.15]
     longest = sorted(pieces, key=lambda piece: -len(piece))[:_MOST_CURVES]
@@ -53,7 +56,7 @@ def find_curves(segments: Floats, primitives: Primitives, saliency: Floats) -> t
             piece,
             STEP * primitives.diagonal,
             _enclosing(piece, primitives),
-            _silhouette(piece, saliency, primitives.wh),
+            outlines.outline(piece, subjects, primitives.wh),
             float(np.linalg.norm(change(piece, normals(piece), primitives), axis=1).mean()) / strong,
         )
         for piece in longest
@@ -78,13 +81,19 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     swings = float(abs(np.diff(headings)).sum()) / max(float(np.ptp(headings)), 1e-6)
     graceful = ramp(swings, *_SWINGS)
     closing = ramp(turned, 260, 200) * ramp(curve.encloses, *_ENCLOSES)  # an outline comes back to where it began
+    closing *= ramp(curve.outline, *_OUTLINE)
     off = _from_straight(points) / max(extent, 1e-6)
-    closing *= ramp(curve.silhouette, *_SILHOUETTE)
     bent = max(ramp(off, 0.0015, 0.0035), ramp(off / max(bend, 1e-6), 0.015, 0.03))
-    smooth = ramp(_roughness(points) / (len(points) * curve.step), 0.016, 0.008)
-    return ramp(extent / frame.diagonal, 0.18, 0.44) * ramp(
-        bend, 0.04, 0.085
-    ) * closing * bent * smooth * graceful, points
+    smooth = ramp(_roughness(points) / (len(points) * curve.step), *_ROUGH) * graceful * bent * ramp(bend, 0.04, 0.085)
+    long, clear = ramp(extent / frame.diagonal, *_EXTENT), ramp(curve.contrast, *_CONTRAST)
+    through = max(ramp(_inward(points, frame) / frame.diagonal, *_ENTERS), ramp(extent / frame.diagonal, *_VERY_LONG))
+    return long * through * smooth * clear * closing, points
+
+
+def _inward(points: Floats, frame: Frame) -> float:
+    """How far (px) the nearer end of a curve (n, 2) is from the nearest border of a frame."""
+    (x, y) = points[[0, -1]].T
+    return float(np.min([x - frame.x1, frame.x2 - x, y - frame.y1, frame.y2 - y]))
 
 
 def _from_straight(points: Floats) -> float:
@@ -154,27 +163,6 @@ def _enclosing(points: Floats, primitives: Primitives) -> float:
     inside = ((along > 2) & (along < np.array([width - 3, height - 3]))).all(axis=-1)
     met = (inside & (strong > 0.5 * contrast) & (alike | ending)).any(axis=1)
     return float(met.mean())
-
-
-def _silhouette(points: Floats, saliency: Floats, wh: Size) -> float:
-    """The share of a curve (n, 2) that parts one compact thing, in a map (h, w) of what stands out, from what is around
-    it; what touches two borders, or winds through its box, is no such thing."""
-    import cv2
-
-    beside = _BESIDE_SILHOUETTE * float(np.hypot(*wh)) * normals(points)
-    height, width = saliency.shape
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((saliency > _STANDS_OUT).astype(np.uint8))
-    x, y, w, h, area = stats.T
-    borders = (x == 0).astype(int) + (y == 0) + (x + w == width) + (y + h == height)
-    compact = (borders <= 1) & (area >= _FILL * w * h)
-    compact[0] = False  # the ground
-    sides = []
-    for across, down in ((points + beside).T, (points - beside).T):
-        columns = np.clip(across * width / wh[0], 0, width - 1).astype(np.intp)
-        rows = np.clip(down * height / wh[1], 0, height - 1).astype(np.intp)
-        sides.append((compact[labels[rows, columns]], saliency[rows, columns]))
-    (here, high), (there, low) = sides
-    return float(max((here & (high - low > 0.4)).mean(), (there & (low - high > 0.4)).mean()))
 
 
 def _middle(points: Floats) -> Floats:
