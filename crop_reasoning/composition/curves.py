@@ -26,9 +26,11 @@ _BESIDE = 0.05  # of the diagonal: the width of a stroke whose edges are the cur
 _MOST_CURVES = 24
 _RAYS = 48
 _EXTENT, _VERY_LONG = (0.2, 0.54), (0.45, 0.6)  # of the diagonal
-_ENTERS = (0.2, 0.1)  # of the diagonal: the nearer end from the nearest border
+_ENTERS = (0.26, 0.14)  # of the diagonal: the nearer end from the nearest border
 _ROUGH = (0.01, 0.006)  # of the length
+_IN_PIECES = (2.2, 1.5)  # off a smooth curve by off three straight lines
 _CONTRAST = (0.1, 0.4)  # of strong edges'
+_SWAYS = 1.6  # all turns by their range: what the frame cuts is ground, as a bay is, if its edge bends one way
 _OUTLINE = (0.75, 0.45)
 _ENCLOSES = (0.9, 0.65)
 
@@ -56,7 +58,7 @@ def find_curves(segments: Floats, primitives: Primitives, subjects: Subjects) ->
             piece,
             STEP * primitives.diagonal,
             _enclosing(piece, primitives),
-            outlines.outline(piece, subjects, primitives.wh),
+            outlines.outline(piece, subjects, primitives.wh, cut=_swings(_bearings(piece)) > _SWAYS),
             float(np.linalg.norm(change(piece, normals(piece), primitives), axis=1).mean()) / strong,
         )
         for piece in longest
@@ -76,18 +78,18 @@ def curve_strength(curve: Curve, frame: Frame) -> tuple[float, Floats]:
     normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]
     offset = centered @ normal
     bend = float(offset.max() - offset.min()) / max(extent, 1e-6)
-    headings = _headings(points, max(2, round(_SPAN * len(points))))
+    headings = _bearings(points)
     turned = abs(math.degrees(float(headings[-1] - headings[0])))
-    swings = float(abs(np.diff(headings)).sum()) / max(float(np.ptp(headings)), 1e-6)
-    graceful = ramp(swings, *_SWINGS)
     closing = ramp(turned, 260, 200) * ramp(curve.encloses, *_ENCLOSES)  # an outline comes back to where it began
     closing *= ramp(curve.outline, *_OUTLINE)
     off = _from_straight(points) / max(extent, 1e-6)
     bent = max(ramp(off, 0.0015, 0.0035), ramp(off / max(bend, 1e-6), 0.015, 0.03))
-    smooth = ramp(_roughness(points) / (len(points) * curve.step), *_ROUGH) * graceful * bent * ramp(bend, 0.04, 0.085)
+    rough = _roughness(points)
+    bent *= ramp(bend, 0.04, 0.085) * ramp(rough / max(off * extent, 1e-6), *_IN_PIECES)
+    smooth = ramp(rough / (len(points) * curve.step), *_ROUGH) * ramp(_swings(headings), *_SWINGS)
     long, clear = ramp(extent / frame.diagonal, *_EXTENT), ramp(curve.contrast, *_CONTRAST)
     through = max(ramp(_inward(points, frame) / frame.diagonal, *_ENTERS), ramp(extent / frame.diagonal, *_VERY_LONG))
-    return long * through * smooth * clear * closing, points
+    return long * through * bent * smooth * clear * closing, points
 
 
 def _inward(points: Floats, frame: Frame) -> float:
@@ -130,6 +132,15 @@ def _headings(points: Floats, reach: int) -> Floats:
     """Headings (radians, unwrapped) of a polyline (n, 2), each taken over `reach` of its points."""
     steps = points[reach:] - points[:-reach]
     return np.asarray(np.unwrap(np.arctan2(steps[:, 1], steps[:, 0])), np.float32)
+
+
+def _bearings(points: Floats) -> Floats:
+    return _headings(points, max(2, round(_SPAN * len(points))))
+
+
+def _swings(headings: Floats) -> float:
+    """All turns by the range of the headings (radians, n): 1 for an arc, 2 for an S."""
+    return float(abs(np.diff(headings)).sum()) / max(float(np.ptp(headings)), 1e-6)
 
 
 def _enclosing(points: Floats, primitives: Primitives) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,6 +22,14 @@ _PARTNER = 0.4  # of an upright's length: as much of its mirror image is seen at
 _APART = 0.04  # of the diagonal: nearer uprights are two edges of one stroke
 _CARRYING = 0.9  # of the height: mirrored uprights that are longer carry the picture ...
 _ROW, _TALL = 5, 0.7  # ... and so do rows of at least so many, at least so tall (of the height)
+_LEVEL, _TILTED_SEA, _ACROSS = (7.0, 4.0), (10.0, 5.0), 0.8  # degrees, twice; of the width
+_PLUMB = (7.0, 3.0)  # degrees
+_BRIDGED = 0.5  # of what stands in front of a line counts against it
+_MARGIN = (0.1, 0.07)  # of the width, of the height
+_HELPS, _SEVERAL = 0.3, 3  # of the side: a line that counts beside others; so many at different places
+_OF_THE_WIDTH, _OF_THE_HEIGHT, _ALONE = (0.35, 0.85), (0.35, 0.85), (0.5, 1.0)
+_TO_A_HORIZON, _FROM_BOTH_SIDES, _FROM_ONE_SIDE = (0.55, 1.25), (0.8, 1.5), (1.4, 2.1)  # diagonals of lines that meet
+_SAME_WAY = 6.5  # degrees: lines that meet so nearly in one direction are one
 _LEAST_FAN = 28.0  # degrees between the outermost of lines that meet: nearly parallel ones meet anywhere
 
 
@@ -38,13 +47,41 @@ class Converging:
 
 
 def level_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
-    """How much level lines carry a frame, and the one that carries most."""
-    return _carried([s for s in stretches if s.tilt <= LEVEL + 4], frame.width, lambda s: s.tilt)
+    """How much level lines carry a frame, and the one that carries most. Only one that reaches nearly all across may be
+    as far from level as a tilted sea: edges that run into the distance are."""
+
+    def measured(s: Stretch) -> float:
+        steep = _TILTED_SEA if s.seen > _ACROSS * frame.width else _LEVEL
+        return _reach(s) / frame.width * ramp(s.tilt, *steep)
+
+    level = [s for s in stretches if s.tilt <= LEVEL + 4 and _off_margin(s, 1, frame)]
+    reach, best = _carried(level, measured)
+    return ramp(reach, *_OF_THE_WIDTH), best
 
 
 def upright_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
-    """How much upright lines carry a frame, and the one that carries most."""
-    return _carried([s for s in stretches if s.tilt >= UPRIGHT - 4], frame.height, lambda s: 90 - s.tilt)
+    """How much upright lines carry a frame, and the one that carries most: a lonely one must be longer than one of
+    several that stand apart."""
+
+    def measured(s: Stretch) -> float:
+        return _reach(s) / frame.height * ramp(90 - s.tilt, *_PLUMB)
+
+    upright = [s for s in stretches if s.tilt >= UPRIGHT - 4 and _off_margin(s, 0, frame)]
+    reach, best = _carried(upright, measured)
+    several = len(_positions([s for s in upright if measured(s) > _HELPS], frame)) >= _SEVERAL
+    return ramp(reach, *(_OF_THE_HEIGHT if several else _ALONE)), best
+
+
+def _reach(s: Stretch) -> float:
+    """The px seen, less where the line is faint or stands behind things."""
+    return s.weight - _BRIDGED * (math.dist(s.start, s.end) - s.seen)
+
+
+def _off_margin(s: Stretch, axis: int, frame: Frame) -> bool:
+    """Whether a stretch keeps clear of the borders on an axis (0: left and right): what runs beside one frames it."""
+    low, size = ((frame.x1, frame.width), (frame.y1, frame.height))[axis]
+    place = ((s.start[axis] + s.end[axis]) / 2 - low) / size
+    return _MARGIN[axis] < place < 1 - _MARGIN[axis]
 
 
 def walls(stretches: list[Stretch], frame: Frame, axis: float | None) -> frozenset[int]:
@@ -115,12 +152,12 @@ def _foot(s: Stretch) -> Point:
     return max(s.start, s.end, key=lambda point: point[1])
 
 
-def _carried(stretches: list[Stretch], side: float, off: object) -> tuple[float, Stretch | None]:
+def _carried(stretches: list[Stretch], measured: Callable[[Stretch], float]) -> tuple[float, Stretch | None]:
+    """What the longest of stretches measures, with some help from the next two, and which it is."""
     if not stretches:
         return 0.0, None
-    weights = sorted(((s.weight / side * ramp(off(s), 10, 5), s) for s in stretches), key=lambda pair: -pair[0])  # type: ignore[operator]
-    reach = weights[0][0] + 0.2 * sum(weight for weight, _ in weights[1:3] if weight > 0.3)
-    return ramp(reach, 0.3, 0.8), weights[0][1]
+    reaches = sorted(((measured(s), s) for s in stretches), key=lambda pair: -pair[0])
+    return reaches[0][0] + 0.2 * sum(reach for reach, _ in reaches[1:3] if reach > _HELPS), reaches[0][1]
 
 
 def slanted_strength(stretches: list[Stretch], frame: Frame) -> tuple[float, Stretch | None]:
@@ -161,8 +198,10 @@ def converging(stretches: list[Stretch], frame: Frame) -> Converging | None:
     if 180 - between < _LEAST_FAN:
         return None
     reach = sum(s.weight for s in members) / frame.diagonal
+    sides = {(s.start[0] + s.end[0]) / 2 > point[0] for s in members}
+    enough = _TO_A_HORIZON if horizon else _FROM_BOTH_SIDES if len(sides) == 2 else _FROM_ONE_SIDE
     everything = frozenset(s.index for s in _through(stretches, point, frame, 0.04) if s.tilt > 3)
-    strength = ramp(reach, 0.55, 1.25) * (1.0 if spread < 335 else 0.5)
+    strength = ramp(reach, *enough) * (1.0 if spread < 335 else 0.5)
     return Converging(point, tuple(members), everything, horizon, strength)
 
 
@@ -217,7 +256,7 @@ def _distinct(stretches: list[Stretch], point: Point) -> list[Stretch]:
     kept: list[tuple[Stretch, float]] = []
     for s in stretches:
         heading = _heading(s, point)
-        if all(abs((heading - other + 180) % 360 - 180) > 5 for _, other in kept):
+        if all(abs((heading - other + 180) % 360 - 180) > _SAME_WAY for _, other in kept):
             kept.append((s, heading))
     return [s for s, _ in kept]
 

@@ -16,11 +16,11 @@ _CUT = 0.45  # of the frame: a larger region that two borders cut is no thing bu
 _SHOULDERS, _HAIR, _HEIGHT = 1.8, 0.7, 6.0  # half a person's width, and what is above and below the face, in faces
 
 
-def outline(points: Floats, subjects: Subjects, wh: Size) -> float:
+def outline(points: Floats, subjects: Subjects, wh: Size, cut: bool) -> float:
     """The share, in [0,1], of a curve (n, 2; px of a working frame of `wh`) that lies on one compact thing or parts it
-    from what is around it, or that lies on a person whose face is seen."""
+    from what is around it, or that lies on a person whose face is seen; `cut`: two borders may cut the thing."""
     saliency = subjects.saliency
-    things = _things(saliency)
+    things = _things(saliency, cut)
     beside = _BESIDE * float(np.hypot(*wh)) * normals(points)
     sides = []
     for shifted in (points + beside, points - beside, points):
@@ -32,16 +32,16 @@ def outline(points: Floats, subjects: Subjects, wh: Size) -> float:
     return float(max([parting, *people]))
 
 
-def _things(saliency: Floats) -> NDArray[np.bool_]:
-    """Where a map (h, w) shows compact things: what touches more than one border only if it is not too large, what
-    touches more than two, or winds through its box, not at all."""
+def _things(saliency: Floats, cut: bool) -> NDArray[np.bool_]:
+    """Where a map (h, w) shows compact things: what touches two borders only if it may be `cut` and is not too large,
+    what touches more, or winds through its box, not at all."""
     import cv2
 
     height, width = saliency.shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats((saliency > _STANDS_OUT).astype(np.uint8))
     x, y, w, h, area = stats.T
     borders = (x == 0).astype(int) + (y == 0) + (x + w == width) + (y + h == height)
-    compact = (borders <= 1) | ((borders == 2) & (area <= _CUT * height * width))
+    compact = (borders <= 1) | (cut & (borders == 2) & (area <= _CUT * height * width))
     compact &= area >= _FILL * w * h
     compact[0] = False  # the ground
     return np.asarray(compact[labels], np.bool_)
