@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ _SINGLE = 0.66  # of all regions' weight: the subject is one thing
 _LEAST_PLACED, _LEAST_SCORE = 0.007, 0.5  # smaller or fainter things carry no picture
 _LEAST_FILL = 0.3  # of its box: less is a line or a curve
 _LEAST_ASPECT = 0.15
+_ONE_AT_A_TIME = Lock()
+"""Holds a network from its input to its answer: one that two threads share mixes up their photos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +159,15 @@ def _network_map(primitives: Primitives) -> Floats | None:
     """U2-Net-p's map (h, w) in [0,1], or None where the network is not installed."""
     import cv2
 
-    network = _saliency_network()
-    if network is None:
-        return None
     pixels = cv2.resize(primitives.rgb, (_NETWORK_SIDE, _NETWORK_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     scaled = pixels / max(float(pixels.max()), 1.0)  # as the network was trained
     normal = (scaled - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
-    network.setInput(np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32))
-    answer = network.forward("1959")[0, 0]
+    with _ONE_AT_A_TIME:
+        network = _saliency_network()
+        if network is None:
+            return None
+        network.setInput(np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32))
+        answer = network.forward("1959")[0, 0].copy()
     width, height = primitives.wh
     scale = min(1.0, _NETWORK_SIDE / max(width, height))
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -181,11 +185,14 @@ def _faces(primitives: Primitives) -> tuple[Subject, ...]:
     import cv2
 
     width, height = primitives.wh
-    detector = _face_network()
-    if detector is None or min(width, height) < 32:
+    if min(width, height) < 32:
         return ()
-    detector.setInputSize((width, height))
-    answer = detector.detect(cv2.cvtColor(primitives.rgb, cv2.COLOR_RGB2BGR))[1]
+    with _ONE_AT_A_TIME:
+        detector = _face_network()
+        if detector is None:
+            return ()
+        detector.setInputSize((width, height))
+        answer = detector.detect(cv2.cvtColor(primitives.rgb, cv2.COLOR_RGB2BGR))[1]
     found = []
     for x, y, w, h, *_, score in answer if answer is not None else ():
         left, top, right, bottom = (
