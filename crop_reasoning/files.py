@@ -15,9 +15,9 @@ from crop_reasoning.errors import EnvironmentProblem
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """A new file that takes the name `path` at the end, and is gone if anything goes wrong before.
 
-    `EnvironmentProblem` if the disk refuses.
+    Two processes that write the same file do not meet: the later one's stays. `EnvironmentProblem` if the disk refuses.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

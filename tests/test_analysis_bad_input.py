@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from crop_reasoning.composition import batch, subject
 from crop_reasoning.composition.analysis import analyse, analyse_crop, measure
 from crop_reasoning.composition.batch import analyse_all, from_json, to_json
 from crop_reasoning.composition.elements import ELEMENTS
-from crop_reasoning.errors import DataError
+from crop_reasoning.composition.primitives import primitives, working_frame
+from crop_reasoning.composition.subject import find_subjects
+from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.geometry import WHOLE, Box
 
 
@@ -97,6 +100,8 @@ def test_panoramas_are_judged_like_photos(wh: tuple[int, int]) -> None:
 def test_arrays_of_another_shape_are_refused_with_a_sentence() -> None:
     with pytest.raises(DataError, match="expected"):
         analyse(np.zeros((4, 4, 7), np.uint8))
+    with pytest.raises(DataError, match="bytes, or floats"):
+        analyse(np.zeros((40, 40), np.uint16))  # was read as if 1 were white
 
 
 @settings(max_examples=25, deadline=None)
@@ -187,6 +192,36 @@ def test_another_version_of_the_detectors_does_not_answer(
 
 def test_workers_change_nothing(photos: list[Path], tmp_path: Path) -> None:
     assert analyse_all(photos, workers=2, cache=tmp_path / "cache") == analyse_all(photos)
+
+
+def test_threads_do_not_mix_up_their_photos() -> None:
+    """They shared the networks: guides exported by several threads showed the subjects of each other's photos."""
+    photos = []
+    for place in range(4):
+        photo = Image.new("RGB", (300, 200), (200, 205, 210))
+        ImageDraw.Draw(photo).ellipse((20 + 60 * place, 50, 75 + 60 * place, 105), fill=(180, 30, 40))
+        photos.append(primitives(working_frame(photo)[0]))
+    alone = [find_subjects(photo) for photo in photos]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(find_subjects, photos * 3))
+    assert all(np.array_equal(one.saliency, other.saliency) for one, other in zip(together, alone * 3, strict=True))
+    assert [one.found for one in together] == [other.found for other in alone * 3]
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", dict[int, object]().__getitem__)  # a container's user with no name
+    with pytest.raises(EnvironmentProblem, match="XDG_CACHE_HOME"):
+        batch.cache_folder()
+
+
+def test_a_full_disk_leaves_no_piece_of_an_analysis(photos: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / batch.version()
+    folder.parent.mkdir()
+    folder.symlink_to("/proc")  # where nothing can be written, by nobody
+    with pytest.raises(EnvironmentProblem, match="not written"):
+        analyse_all(photos[:1], cache=tmp_path / "cache")
 
 
 def test_a_crop_of_a_sliver_is_a_sliver() -> None:

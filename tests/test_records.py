@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from crop_reasoning import records as records_module
 from crop_reasoning.errors import DataError, EnvironmentProblem
+from crop_reasoning.files import written_whole
 from crop_reasoning.geometry import Box
 from crop_reasoning.records import (
     CropRecord,
@@ -334,10 +336,20 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_a_sentence(tmp_path):
-    (tmp_path / "a.jsonl.partial").symlink_to("/dev/full")
+    (tmp_path / f"a.jsonl.{os.getpid()}.partial").symlink_to("/dev/full")
     with pytest.raises(EnvironmentProblem, match="No space left"):
         write_jsonl(tmp_path / "a.jsonl", [{"a": "b" * 100_000}])
     assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_two_processes_that_write_one_file_do_not_meet(tmp_path, monkeypatch):
+    """Two runs of one command at once shared a partial file: the one that ended last failed for want of it."""
+    with written_whole(tmp_path / "a.png") as one:
+        one.write(b"of the first")
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with written_whole(tmp_path / "a.png") as other:
+            other.write(b"second")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"of the first"}
 
 
 def test_records_are_parsed_once_and_again_when_the_file_changes(tmp_path, monkeypatch):

@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 from crop_reasoning.composition.analysis import VERSION, Analysis, Evidence, analyse
 from crop_reasoning.composition.subject import Subject, detectors
 from crop_reasoning.composition.weight import Balance
-from crop_reasoning.errors import DataError
+from crop_reasoning.errors import DataError, EnvironmentProblem
+from crop_reasoning.files import written_whole
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.log import progress
@@ -66,8 +67,13 @@ def analyse_each(
 
 
 def cache_folder() -> Path:
-    """Where analyses of photos are kept for the programs that need them again: the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crop-reasoning" / "analyses"
+    """Where analyses of photos are kept for the programs that need them again: the user's cache. `EnvironmentProblem`
+    for a user without a home, as containers have them."""
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise EnvironmentProblem("this user has no home folder to keep analyses in; set XDG_CACHE_HOME") from None
+    return caches / "crop-reasoning" / "analyses"
 
 
 def known_analysis(path: Path) -> Analysis:
@@ -139,13 +145,12 @@ def _answer(path: Path, folder: Path | None) -> Answer:
     except FileNotFoundError:
         return path, f"{path}: no such file; check the path", False
     except OSError as problem:
-        return path, f"{path}: cannot be read ({problem.strerror}); check the path", False
+        return path, f"{path}: cannot be read ({problem.strerror or problem}); check the path", False
     except DataError as problem:
         return path, str(problem), False
     if file:
-        partial_file = file.with_name(f"{file.name}.{os.getpid()}.partial")
-        partial_file.write_text(json.dumps(value), encoding="utf-8")
-        os.replace(partial_file, file)
+        with written_whole(file) as out:
+            out.write(json.dumps(value).encode())
     return path, value, False
 
 

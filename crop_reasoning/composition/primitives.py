@@ -115,6 +115,8 @@ def _from_array(pixels: NDArray[Any]) -> Image.Image:
         pixels = pixels[..., 0]
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)) or 0 in pixels.shape:
         raise DataError(f"an image array of shape {pixels.shape}: expected (height, width) or (height, width, 3 or 4)")
+    if pixels.dtype != np.uint8 and pixels.dtype.kind not in "fb":  # of integers nobody knows which one is white
+        raise DataError(f"an image array of {pixels.dtype}: expected bytes, or floats in [0,1]")
     if pixels.dtype != np.uint8:
         pixels = np.clip(np.nan_to_num(pixels.astype(np.float32)) * 255, 0, 255).astype(np.uint8)
     return Image.fromarray(pixels)
