@@ -57,10 +57,10 @@ MACROS = {
 _TABLE = r"""
 keep :: <no>(?:BE )?KEEPWORDS
 # compared with other frames
-more subject size :: <~>(?:SUBJECT|FACE|PERSON) <~><not>(?P<more>LARGER|SMALLER)(?: IN FRAME)?<than>
+more subject size :: <~>(?:SUBJECT|FACE|PERSON)(?: [a-z]+){0,2} <~><not>(?P<more>LARGER|SMALLER)(?: IN FRAME)?<than>
 more subject size :: <~>(?P<more>LARGER|SMALLER) (?:SUBJECT|FACE)(?: IN FRAME)?<than>
 same subject size :: SUBJECT <~>same size <as>|same SUBJECT size <as>|SUBJECT <~>AS (?:LARGE|SMALL) <as>
-same area :: <~>same size <as>|<~>AS (?:LARGE|SMALL|TIGHT|WIDE) <as>
+same area :: <~>same size(?: <as>)?|<~>AS (?:LARGE|SMALL|TIGHT|WIDE) <as>
 more subject kept :: <no>KEEP (?P<more>MORE|LESS) (?:OF )?SUBJECT<than>
 more subject kept :: SUBJECT <~><not>(?:BE )?KEEP :: leave=SUBJECT
 subject lost :: <no>(?:LOSE|CUT|REMOVE) (?:OFF )?(?P<more>MORE|LESS) (?:OF )?SUBJECT<than>
@@ -72,6 +72,7 @@ more element :: <~><not>(?P<more>STRONGER|WEAKER|MORE|LESS) (?:[a-z]+ )?<element
 more element :: <~><element> <~><not>(?P<more>STRONGER|WEAKER)<than>
 more area :: <~><not>(?P<more>TIGHTER|WIDER|LARGER|SMALLER)(?: CROP| FRAME)?<than>
 tighter than the photo :: <~><not>TIGHTER (?:CROP|FRAME)|CROP TIGHTER|CROP IN
+most subject size :: SUBJECT(?: [a-z]+){0,2} <~><not>(?:ON )?(?P<most>SMALLEST|LARGEST)<all>
 most area :: <~><not>(?P<most>TIGHTEST|WIDEST|SMALLEST|LARGEST)(?: CROP| FRAME)?<all>
 most subject kept :: <no>KEEP (?P<most>MOST|LEAST) (?:OF )?SUBJECT<all>
 most area :: <no>(?:KEEP|HAVE) (?P<most>MOST|LEAST) (?:OF )?<whole><all>
@@ -88,6 +89,7 @@ share :: <no>(?P<what>KEEP|HAVE) (?:little )?<bound><number> OF (?P<of>PHOTO|FRA
 share :: <no>(?P<what>REMOVE|LOSE|CUT) (?:OFF |AVOID )?<bound><number> OF (?P<of>PHOTO|FRAME|AREA|SUBJECT|scene)
 share :: <bound><number> OF (?P<of>PHOTO|SUBJECT) (?:BE )?<not>(?P<what>KEEP|REMOVE|LOSE|CUT|IN FRAME|GONE)
 share :: <bound><number> OF (?P<of>PHOTO) :: what=KEEP
+share :: MOST OF (?P<of>PHOTO|SUBJECT)(?: [a-z]+)?$ :: what=KEEP :: bound=MORE THAN :: number=FRACTION0.5
 subject share :: SUBJECT <~>OCCUPY <bound><number>(?: OF (?:FRAME|CROP|IT|AREA))?
 subject share :: (?:(?:SUBJECT|FACE|IT) )?<~><not>OCCUPY (?:PHOTO|FRAME|CROP\
     |MOST OF FRAME) :: bound=MORE THAN :: number=FRACTION0.5
@@ -157,7 +159,8 @@ space equal :: (?:equal|even|same) SPACE <~>(?:ON |TO |OF )*(?:BOTH SIDE|either 
 space equal :: (?:equal|even|same) SPACE <~>(?:ABOVE AND BELOW|TOP AND BOTTOM)(?: (?:SUBJECT|IT))? :: way=down
 space around :: (?:[a-z]+ )?<~>SPACE (?:NEARLY (?:SUBJECT|IT)|ON (?:EVERY|ALL|BOTH) SIDE|ON BOTH)\
     (?: OF (?:SUBJECT|IT))?
-space side :: <nospace><~>SPACE <~><sides>(?: (?:OF )?(?:SUBJECT|IT))?
+space side :: (?P<of>SUBJECT) <~><nospace>SPACE <~><sides>
+space side :: <nospace><~>SPACE <~><sides>(?: (?:OF )?(?P<of>SUBJECT|IT))?
 space :: <nospace>(?:LARGE )?SPACE
 balance :: (?:WEIGHT <~>)?<not>(?:LEFT AND RIGHT )?(?:BALANCE|(?P<no>UNBALANCED))
 balance :: WEIGHT <~><not>(?:[a-z]+ )?NEARLY MIDDLE

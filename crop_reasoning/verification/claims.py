@@ -33,14 +33,14 @@ _HARMLESS = _set(
 )
 _COLOR_ALONE = _set(
     "NOT NO NEVER WITHOUT AVOID MODAL MORE MOST LESS LEAST ALL EVERY ONLY WHOLE PART SEVERAL COMPARED LARGE SMALL AS "
-    "OFF BUT LAST GONE LACK OTHER TWICE FROM WEAK BEST BETTER EDGE STRAIGHT TALL LOW"
+    "OFF BUT LAST GONE LACK OTHER TWICE LEAN FROM WEAK BEST BETTER EDGE STRAIGHT TALL LOW"
 )
 """Words that change what is said beside them: color where nothing measurable is said."""
 _VERB = "(?:BE|STAND|PUT|HAVE|KEEP|CUT|LOSE|REMOVE|OCCUPY|LACK|NOT|NEVER|BALANCE|TILT|MIDDLE SUBJECT)"
 _NAMED = r"ORD\d(?:(?: ,|) AND ORD\d)*"
 _TOPIC = re.compile(
     rf"^(?:(?:AND|so|because|since|that|where|when|BUT|AS) )*"
-    rf"(?P<who>ONLY (?:SELF|IT)|(?:ONLY )?(?:{_NAMED}|NOOTHER|OTHERS|PHOTO|SELF)"
+    rf"(?P<who>ONLY (?:SELF|IT)|(?:ONLY )?(?:{_NAMED}|NOOTHER|OTHERS|EVERYCROP|PHOTO|SELF)"
     rf"|(?:IT|SELF) BE ONLY (?:1|CROP)(?: that| TO)?)"
     rf"(?= (?:(?:that|which|TO|BOTH|EACH|ALL) )*(?:MODAL )?{_VERB}\b)"
 )
@@ -147,7 +147,9 @@ def _clause(clause: str, against: str) -> list[Claim]:
                 found.append(claim)
             row = f"{row[: match.start()]} {fixed.get('leave', '@')} {row[match.end() :]}"
             row = " ".join(row.split())
-    if len(found) > 1:  # that there is a subject at all is only said where nothing else is said of it
+    if any(
+        "subject" in each.kind and each.kind != "subject" for each in found
+    ):  # that there is one goes without saying
         found = [each for each in found if each.kind != "subject"]
     left = [word for word in row.split() if not word.islower() and word not in _HARMLESS]
     bare = not any(word.islower() for word in row.split())  # "almost, but not, on the left": no clause of its own

@@ -17,6 +17,15 @@ SPACE :: (?:negative|EMPTY|open|blank|clear|breathing|MORE EMPTY) (?:SPACE|AREA)
 RULEOFTHIRDS :: rules? OF (?:THIRDS|third)(?: grid| LINE)?
 GOLDEN :: (?:golden|GOLDEN) (?:ASPECT|section|mean|spiral|proportion|CUT|POINT|LINE)|golden(?= POINT| LINE)|phi
 MODAL :: used TO
+IN view :: visible|IN sight
+IN FRAME :: (?<=SUBJECT )fits?(?: IN)?(?: FRAME)?
+MODAL :: same (?:LINE|SIDE|HALF|PUT|placement|spot)
+AVOID :: (?<=MIDDLE )(?:free|clear|vacant|open|bare)
+TIGHT :: close up
+BOTTOM :: (?:foot|base)(?= OF (?:FRAME|PHOTO|CROP))
+CURVE :: s shaped?
+TILT :: (?<=HORIZON )(?:BE )?LEAN
+_ :: ONLY(?= (?:NEARLY )?(?:FRACTION|1 (?:third|half|quarter|fifth|eighth|tenth)|\d+ PERCENT))
 POINT :: power (?:points?|POINT)|POINT power
 MIDDLE :: (?:FRAME|CROP|HALFWAY) MIDDLE
 OFFCENTER :: (?:OFF|AVOID FROM) MIDDLE(?! OF)
@@ -36,12 +45,20 @@ THIRD :: (?:(?<=LEFT )|(?<=RIGHT )|(?<=TOP )|(?<=BOTTOM ))(?:third|THIRDS)|third
 FRACTION0.667 :: 2 THIRDS
 FRACTION0.75 :: 3 quarters?
 FRACTION0.333 :: 1 third(?! (?:CROP|LINE))
+FRACTION0.05 :: 1 twentieth
+FRACTION0.1 :: 1 tenth
+FRACTION0.125 :: 1 eighth
+FRACTION0.2 :: 1 fifth(?! (?:CROP|LINE))
+FRACTION0.4 :: 2 fifths
+FRACTION0.6 :: 3 fifths
+FRACTION0.8 :: 4 fifths
 FRACTION0.25 :: 1 quarter|quarter(?= OF)
 FRACTION0.5 :: (?<!LEFT )(?<!RIGHT )(?<!TOP )(?<!BOTTOM )HALF(?! AND)
 @ORDINALS
 ORD0 :: LAST(?: (?:1|CROP))?
 SELF :: (?:SELF|chosen|decided|selected) (?:CROP|1|FRAME)|ORD0(?= decision)
 _ :: EACH OTHER(?! CROP| 1)|1 another
+EVERYCROP :: ^(?:ALL|EVERY|EACH)(?: OF)?(?: \d)? CROP|^CROP (?:ALL|BOTH|EACH)
 NOOTHER :: NO (?:OF )?(?:OTHERS|OTHER(?: CROP| 1)?)|NEITHER (?:OF )?OTHERS?(?: CROP)?
 OTHERS :: (?:OF )?(?:ALL |EVERY |EACH |ALL OF |EVERY OF )?(?:OTHERS(?: \d)?|OTHER(?: \d)?(?: CROP| 1)?)(?: CROP)?
 OTHERS :: (?:OF )?(?:ALL|EVERY)(?: OF)?(?: \d)? CROP|OF (?:ALL )?[2-6](?: CROP)?$|OF (?:ALL )?[2-6](?: CROP)?(?= ,)
@@ -78,7 +95,12 @@ best (?:left |kept )?<asis>
 (?:nothing|little) to (?:be )?(?:gain|win|improve|gained|won)(?: (?:by|from|with) <crop>)?
 <crop> would (?:only )?(?:gain|add|bring|improve) nothing
 no (?:tighter )?crop (?:would )?(?:improves?|betters?|beats)(?: on| upon)?(?: the| this)?<whole> <photo>
-no (?:need|reason) (?:to crop|for a crop)|needs? no crop(?:ping)?
+no (?:need|reason) (?:to crop|for (?:a |any )?crop(?:ping)?)|needs? no (?:crop(?:ping)?|change)
+no crop(?:ping)? (?:is |was |seems )(?:needed|necessary|required|called for)
+crop(?:ping)? is (?:unnecessary|needless|superfluous)
+(?:does|do|need)(?: not|n't) (?:need |require )?(?:to be cropped|(?:a |any )?crop(?:ping)?)
+<crop> (?:would|could|can|does|will)(?: not|n't|not| never) (?:improve|better|help|strengthen|benefit)
+(?:nothing|little) to (?:be )?crop(?:ped)?
 <crop> would only (?:remove|lose|cut|weaken|spoil|break)(?: away| off)?(?: part of| some of)?(?: the| its)? [a-z]+
 """
 _MACROS = {

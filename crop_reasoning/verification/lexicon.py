@@ -1,7 +1,7 @@
 """The vocabulary of claims: the words of a sentence as the tokens that the claim language is written in.
 
 Tokens in capitals carry measurable meaning or change it (`SUBJECT`, `LEFT`, `NOT`); words in small letters are free
-color. This module knows words and idioms; what a row of tokens claims is for `claim_kinds`.
+color. This module knows words and idioms; what a row of tokens claims is for `claim_rules`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from crop_reasoning.verification.idioms import IDIOMS, KEEP_WORDS
 
 _ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_ONES += [f"{ten}teen" for ten in ("thir", "four", "fif", "six", "seven", "eigh", "nine")]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 
 _WRITING = (
@@ -41,11 +42,13 @@ _VOCABULARY = """
 .: squarely neatly nicely cleanly comfortably naturally beautifully gently calmly clearly plainly simply just firmly
 .: exact precise slightly somewhat well truly indeed also too still
 .: now already thus therefore hence then overall entirely fully wholly
-.: completely strongly generously cleanly safely pleasantly elegantly prominently visually strictly distinctly
+.: completely strongly generously safely pleasantly elegantly prominently visually strictly distinctly
+.: immediately instantly intimately intentionally instinctively inherently uniquely unmistakably unusually
+.: invitingly impressively intensely increasingly undoubtedly undeniably understandably
 VERY: very
 LOW: low
-LEFT: left leftmost leftward
-RIGHT: right rightmost rightward
+LEFT: left leftmost leftward leftwards lefthand
+RIGHT: right rightmost rightward rightwards righthand
 TOP: upper top topmost uppermost
 BOTTOM: lower bottom bottommost lowermost
 ABOVE: above overhead over
@@ -56,7 +59,7 @@ HORIZONTALLY: horizontally sideways
 VERTICALLY: vertically
 POINT: intersection intersections crossing crossings crosspoint
 CORNER: corner corners quadrant quadrants
-HALF: half halves
+HALF: half halves halved halving
 SIDE: side sides
 EDGE: edge edges border borders boundary
 LINE: line lines
@@ -77,14 +80,14 @@ CURVE: curve curves curved curving curvature winding winds arc arcs sinuous serp
 TRIANGLE: triangle triangles triangular pyramidal
 SYMMETRY: symmetry symmetric symmetrical symmetrically
 MIRROR: mirror mirrors mirrored mirroring
-ASYMMETRY: asymmetry asymmetric asymmetrical
+ASYMMETRY: asymmetry asymmetric asymmetrical asymmetrically
 AXIS: axis axes
 PATTERN: pattern patterns patterned repetition repetitions repetitive tessellation
 REPEAT: repeat repeats repeated repeating recurs recurring
 MOTIF: motif motifs
 EMPTY: empty emptiness
 SPACE: space spaces room air headroom spacing margin margins
-ROOMY: cramped crowded spacious expansive roomy roomier airy airier
+ROOMY: cramped crammed crowded spacious expansive roomy roomier airy airier
 BALANCE: balance balances balanced balancing equilibrium
 UNBALANCED: unbalanced imbalance imbalanced lopsided
 WEIGHT: weight mass masses
@@ -101,7 +104,7 @@ CROP: crop crops cropping framing framings proposal proposals candidate candidat
 CROP: alternative alternatives variant variants choice choices
 FRAME: frame frames composition image picture
 PHOTO: photo photograph original uncropped
-TIGHT: tight compact snug
+TIGHT: tight compact snug closely narrowly
 TIGHTER: tighter narrower closer
 TIGHTEST: tightest narrowest closest
 WIDE: wide loose
@@ -112,8 +115,8 @@ LARGER: larger bigger
 LARGEST: largest biggest
 SMALLER: smaller
 SMALLEST: smallest
-LARGE: large big
-SMALL: small tiny
+LARGE: large big huge enormous gigantic massive immense colossal
+SMALL: small tiny minuscule diminutive miniature
 EMPTIER: emptier
 EMPTIEST: emptiest
 STRONGER: stronger clearer
@@ -122,8 +125,8 @@ WEAKER: weaker fainter
 FURTHER: further farther nearer
 MORE: more
 LESS: less fewer
-MOST: most mostly
-LEAST: least fewest
+MOST: most mostly highest
+LEAST: least fewest lowest
 BETTER: better
 BEST: best
 WORSE: worse worst
@@ -152,7 +155,8 @@ KEEP: keep keeps keeping kept retain retains retained retaining preserve preserv
 KEEP: holding include includes including included maintain maintains maintained maintaining contained contains
 KEEP: captures contain
 CUT: cut cuts cutting clip clips clipped clipping slice slices slicing sliced chop chops chopped chopping truncate
-CUT: truncates truncated truncating cropped amputates sever severs severed slash slashes
+CUT: truncates truncated truncating cropped amputates amputate amputated sever severs severed slash slashes
+CUT: decapitate decapitates decapitated behead beheads beheaded lop lops lopped nip nips nipped
 LOSE: lose loses losing lost drop drops dropping dropped exclude excludes excluded excluding omit omits omitted
 LOSE: omitting missing misses
 REMOVE: remove removes removing removed trim trims trimming trimmed eliminate eliminates eliminated eliminating
@@ -192,16 +196,27 @@ AVOID: instead rather far against contradicts violates violating breaks disrupts
 AVOID: excessively insufficient devoid bereft robs robbed stripped deprived kills hides hidden obscures obscured
 AVOID: blurs blurred cancels undoes undone upset upsets interrupts interrupted sabotages betrays forgoes forgo eschews
 AVOID: shuns spurns rejects rejected dispenses escapes flees evades evaded dodges misses defies defeats undermines
-AVOID: undermined compromises compromised distorts distorted damages damaged mars marred blocks blocked lets
-WEAK: weak faint scant negligible vague subtle hint traces trace
+AVOID: erased sacrificed banished ousted evicted swallowed invisible unseen offset decentered decentred aside beside
+AVOID: outside beyond badly elsewhere peripheral undermined compromises compromised distorts distorted damages
+AVOID: damaged mars marred blocks blocked lets
+WEAK: weak faint scant negligible vague subtle hint traces trace minimally
 MODAL: would could should might may must if unless ought wants needs seems supposedly perhaps maybe possibly
 MODAL: probably likely pretend pretends tries try trying hopes formerly previously originally once false untrue
-MODAL: wrong wrongly incorrect incorrectly contrary lie myth allegedly apparently presumably
-TWICE: twice double doubles doubled triple thrice times
+MODAL: potentially ostensibly nominally theoretically hypothetically purportedly wrong wrongly incorrect incorrectly
+MODAL: contrary lie myth allegedly apparently presumably
+TWICE: twice double doubles doubled doubly triple thrice times
+EXCEED: exceed exceeds exceeding surpass surpasses outsizes
+LEAN: lean leans leaning canted inclined inclines uneven dips dip dipping
 FORMER: former latter
 LAST: last final
 """
 """`TOKEN: words`; the words of `.` are dropped, for they change nothing that is measured."""
+
+
+_DENIED = re.compile(
+    r"(?:un|non|mis|de)(?:cent(?:er|re)|align|balanc|clip|crop|cut|kept|framed?|symm|level|straight)|(?:un|in|im|ir|dis)[a-z]+ly$"
+)
+"""Words that deny, by how they begin: the opposite of something measurable, and adverbs."""
 
 
 @lru_cache(maxsize=1)
@@ -212,6 +227,7 @@ def _words() -> dict[str, str]:
         table |= dict.fromkeys(words.split(), "" if token == "." else token)
     table |= {word: str(number) for number, word in enumerate(_ONES) if number}
     table |= {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
+    table["dozen"] = "12"
     return table
 
 
@@ -228,7 +244,11 @@ def tokens(sentence: str) -> str:
     text = KEEP_WORDS.sub(" KEEPWORDS ", text)
     for mark, words in _MARKS:
         text = mark.sub(words, text)
-    text = re.sub(r"\b(?:a|one) (third|quarter|fifth|half)\b(?! (?:line|crop|proposal|option))", r"one \1", text)
+    text = re.sub(
+        r"\b(?:a|one) (third|quarter|fifth|eighth|tenth|twentieth|half)\b(?! (?:line|crop|proposal|option))",
+        r"one \1",
+        text,
+    )
     table = _words()
     row = " ".join(filter(None, (_token(word, table) for word in text.split())))
     row = re.sub(r"(?<!\S)([2-9]0) ([1-9])(?!\S)", lambda both: str(int(both[1]) + int(both[2])), row)
@@ -240,4 +260,6 @@ def tokens(sentence: str) -> str:
 def _token(word: str, table: dict[str, str]) -> str:
     if word in table:
         return table[word]
-    return "" if word.endswith("ly") else word
+    if _DENIED.match(word):  # "uncentered", "incompletely"
+        return "AVOID"
+    return table.get(word[:-2], "") if word.endswith("ly") else word  # "tightly" is "tight", "gracefully" is nothing

@@ -43,8 +43,11 @@ def _sides(claim: Claim) -> list[str]:
 
 
 def _space_side(claim: Claim, seen: Seen) -> Judged:
+    """Beside the subject there is room only where it does not touch the border itself."""
     empty = {side: seen.emptiness(_STRIPS[side]) for side in _sides(claim)}
     margins = [max(seen.gaps.get(side, 0.0) - ROOM, share - EMPTY_SIDE) / EMPTY_BAND for side, share in empty.items()]
+    if "of" in claim.args and seen.gaps:
+        margins += [(seen.gaps[side] - ROOM_AROUND) / (ROOM_AROUND / 2) for side in empty]
     words = (f"{side.lower()}: {share:.0%} empty, gap {seen.gaps.get(side, 0):.2f}" for side, share in empty.items())
     return Judged(min(margins, default=-SURE), ", ".join(words))
 

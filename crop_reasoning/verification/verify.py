@@ -21,7 +21,7 @@ from crop_reasoning.verification.geometry_checks import element_is_there, stands
 from crop_reasoning.verification.line_checks import placed
 from crop_reasoning.verification.tolerances import STRENGTH_BAND, Judged, passes
 
-VERSION = "verify/1"
+VERSION = "verify/2"
 """Changes whenever the same rationale may be judged otherwise."""
 _NO_OTHERS = Judged(0, "there are no other proposals")
 _GRID = 1 / 1000  # of a side: what a codec rounds coordinates to
@@ -201,6 +201,8 @@ def _frames(case: _Case, name: str, box: Box) -> list[Box] | None:
         return [box]
     if name == "PHOTO":
         return [WHOLE]
+    if name == "EVERYCROP":
+        return boxes
     if name in ("OTHERS", "NOOTHER"):
         return [each for each in boxes if each != box]
     places = [int(word[3:]) for word in name.split() if word.startswith("ORD")]
