@@ -197,12 +197,12 @@ def test_workers_change_nothing(photos: list[Path], tmp_path: Path) -> None:
 def test_threads_do_not_mix_up_their_photos() -> None:
     """They shared the networks: guides exported by several threads showed the subjects of each other's photos."""
     photos = []
-    for place in range(4):
+    for place in range(2):
         photo = Image.new("RGB", (300, 200), (200, 205, 210))
         ImageDraw.Draw(photo).ellipse((20 + 60 * place, 50, 75 + 60 * place, 105), fill=(180, 30, 40))
         photos.append(primitives(working_frame(photo)[0]))
     alone = [find_subjects(photo) for photo in photos]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(find_subjects, photos * 3))
     assert all(np.array_equal(one.saliency, other.saliency) for one, other in zip(together, alone * 3, strict=True))
     assert [one.found for one in together] == [other.found for other in alone * 3]

@@ -9,7 +9,7 @@ from crop_reasoning.composition.placement import NEAR, position_word
 from crop_reasoning.verification.claims import Claim
 from crop_reasoning.verification.frames import Seen
 from crop_reasoning.verification.line_checks import LINES
-from crop_reasoning.verification.places import off, place_of
+from crop_reasoning.verification.places import ASIDE, off, place_of
 from crop_reasoning.verification.space_checks import SPACE
 from crop_reasoning.verification.subject_checks import SUBJECTS
 from crop_reasoning.verification.tolerances import (
@@ -30,7 +30,9 @@ def _position(claim: Claim, seen: Seen) -> Judged:
     words = f"the crop lies {position_word(seen.box)}"
     if place is None:
         return certain(False, words)
-    aside = 0.0 if "MIDDLE" in claim.args["run"] else NEAR  # as `position_word`: what is nearly central is not "left"
+    aside = (
+        0.0 if "MIDDLE" in claim.args["run"] else NEAR - ASIDE
+    )  # as `position_word`: what is nearly central is not "left"
     return Judged(-(off(place, seen.box.center) + aside) / PLACE_BAND, words)
 
 

@@ -106,9 +106,8 @@ cut faces :: <count>FACE <~><not><~>CUT(?: OFF)?(?: (?:by|ON) EDGE)?
 cut nothing :: (?:CROP |FRAME |EDGE )*<~>(?:CUT NO(?: THING)?|NO (?:THING )?<~>CUT|WITHOUT CUT EVERY(?: ?THING)?)\
     (?: (?:ON|by) EDGE)?
 cut nothing :: NOT CUT EVERY(?: ?THING)?
-subject cut :: <no>CUT (?:through |INTO |IN |OFF |PART OF |EDGE OF )*(?:SUBJECT|IT)
-subject cut :: (?:SUBJECT|IT) <~><not><~>CUT(?: IN FRACTION0.5)?(?: (?:by|ON) (?:(?:LEFT|RIGHT|TOP|BOTTOM) )?\
-    (?:EDGE|HALF|FRAME))?
+subject cut :: <no>CUT (?:through |INTO |IN |OFF |PART OF |EDGE OF )*(?:SUBJECT|IT)<atside>
+subject cut :: (?:SUBJECT|IT) <~><not><~>CUT(?: IN FRACTION0.5)?(?:<atside>| (?:by|ON) (?:EDGE|HALF|FRAME))
 subject whole :: <no>KEEP (?:WHOLE|ALL OF) (?:SUBJECT|IT)(?: <~>(?:IN FRAME|IN view|WHOLE))* :: leave=SUBJECT
 subject whole :: <no>KEEP (?:SUBJECT|IT) <~>(?:WHOLE|IN FRAME|IN view)+(?: IN FRAME| IN view)? :: leave=SUBJECT
 subject whole :: (?:SUBJECT|IT) <~><not><~>(?:WHOLE|KEEP WHOLE|IN FRAME|IN view)(?: (?:WHOLE|IN FRAME\
@@ -116,7 +115,7 @@ subject whole :: (?:SUBJECT|IT) <~><not><~>(?:WHOLE|KEEP WHOLE|IN FRAME|IN view)
 subject whole :: <no><~>(?:WHOLE|ALL OF) SUBJECT(?: <~><not>(?:IN FRAME|IN view|KEEP))? :: leave=SUBJECT
 subject kept :: <no>KEEP (?:SUBJECT|IT) :: leave=SUBJECT
 subject lost :: <no>(?:LOSE|REMOVE) (?:SUBJECT|IT)(?: OFF)?|WITHOUT SUBJECT
-subject lost :: SUBJECT <~><not><~>(?:LOSE|REMOVE|GONE)
+subject lost :: SUBJECT(?: [a-z]+)? <~><not><~>(?:LOSE|REMOVE|GONE)
 several subjects :: (?P<count>\d+|SEVERAL) (?:[a-z]+ )?(?:SUBJECT|THING <~>STAND out)
 no subject :: (?:there BE )?(?:NO|WITHOUT|LACK(?: OF)?)(?: [a-z]+){0,2} (?:SUBJECT|THING)(?: <~>STAND out)?\
     |NO STAND out
@@ -184,6 +183,7 @@ subject :: SUBJECT
 named :: ^(?P<than>ORD\d(?: (?:AND |OR )?ORD\d)*|OTHERS|PHOTO|SELF)(?: (?:BE|HAVE|STAND|[a-z]+))*$
 """
 MACROS |= {
+    "atside": r"(?: (?:by|ON) (?P<side>LEFT|RIGHT|TOP|BOTTOM)(?: (?:EDGE|SIDE|HALF|FRAME))?(?! THIRD))?",
     "tilted": r"(?: (?:by|NEARLY|down))*(?: (?P<degrees>[\d.]+) DEGREE)?"
     r"(?: (?:down|TO|BOTTOM|ON))*(?: (?P<side>LEFT|RIGHT))?",
     "nospace": r"(?:(?P<no>NO|WITHOUT|LACK(?: OF)?|NOT|little) (?:HAVE )?(?:[a-z]+ )?)?",

@@ -15,12 +15,12 @@ _ :: STRAIGHT(?= TO)|FROM(?= [a-z])|BEST(?= PUT)|sense OF (?:HEIGHT|SPACE|scale)
 _ :: (?<=RIGHT )hand|looking(?= SPACE)|breathing(?= SPACE)|head(?= SPACE)|(?<=SPACE )TO (?:breathe|look|move)
 SPACE :: (?:negative|EMPTY|open|blank|clear|breathing|MORE EMPTY) (?:SPACE|AREA)|EMPTY (?=LEFT|RIGHT|TOP|BOTTOM)
 RULEOFTHIRDS :: rules? OF (?:THIRDS|third)(?: grid| LINE)?
-GOLDEN :: (?:golden|GOLDEN) (?:ASPECT|section|mean|spiral|proportion|CUT|POINT|LINE)|golden(?= POINT| LINE)|phi
+GOLDEN :: (?:golden|GOLDEN) (?:ASPECT|section|mean|spiral|proportion|CUT|POINT|LINE)|golden (?:points?|POINT|LINE)|phi
 MODAL :: used TO
 IN view :: visible|IN sight
 IN FRAME :: (?<=SUBJECT )fits?(?: IN)?(?: FRAME)?
 MODAL :: same (?:LINE|SIDE|HALF|PUT|placement|spot)
-AVOID :: (?<=MIDDLE )(?:free|clear|vacant|open|bare)
+AVOID :: (?:short|clear) OF|(?<=MIDDLE )(?:free|clear|vacant|open|bare)
 TIGHT :: close up
 BOTTOM :: (?:foot|base)(?= OF (?:FRAME|PHOTO|CROP))
 CURVE :: s shaped?

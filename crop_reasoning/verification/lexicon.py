@@ -196,6 +196,7 @@ AVOID: instead rather far against contradicts violates violating breaks disrupts
 AVOID: excessively insufficient devoid bereft robs robbed stripped deprived kills hides hidden obscures obscured
 AVOID: blurs blurred cancels undoes undone upset upsets interrupts interrupted sabotages betrays forgoes forgo eschews
 AVOID: shuns spurns rejects rejected dispenses escapes flees evades evaded dodges misses defies defeats undermines
+AVOID: spared
 AVOID: erased sacrificed banished ousted evicted swallowed invisible unseen offset decentered decentred aside beside
 AVOID: outside beyond badly elsewhere peripheral undermined compromises compromised distorts distorted damages
 AVOID: damaged mars marred blocks blocked lets
@@ -205,7 +206,7 @@ MODAL: probably likely pretend pretends tries try trying hopes formerly previous
 MODAL: potentially ostensibly nominally theoretically hypothetically purportedly wrong wrongly incorrect incorrectly
 MODAL: contrary lie myth allegedly apparently presumably
 TWICE: twice double doubles doubled doubly triple thrice times
-EXCEED: exceed exceeds exceeding surpass surpasses outsizes
+EXCEED: exceed exceeds exceeding surpass surpasses outsizes outweighs
 LEAN: lean leans leaning canted inclined inclines uneven dips dip dipping
 FORMER: former latter
 LAST: last final

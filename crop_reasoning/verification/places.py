@@ -12,6 +12,8 @@ _DOWN = {"TOP": 0, "ABOVE": 0, "BOTTOM": 1, "BELOW": 1}
 Where = tuple[str, int | None] | None
 GOLDEN_NEAR = 0.03
 """A subject's center this close to a golden-ratio line counts as standing on it."""
+ASIDE = 0.03
+"""Of the frame's side: what is nearer to the middle is neither on the left nor on the right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,6 @@ def _off(line: tuple[str, int | None], value: float, region: bool) -> float:
         return abs(value - 0.5) - NEAR
     folded = value if side == 0 else 1 - value
     if kind == "half":
-        return folded - 0.5
+        return folded - 0.5 + ASIDE
     at, near = (THIRD, NEAR) if kind == "third" else (GOLDEN, GOLDEN_NEAR)
     return folded - at - near if region else abs(folded - at) - near

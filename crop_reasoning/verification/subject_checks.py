@@ -79,6 +79,15 @@ def _subject_lost(claim: Claim, seen: Seen) -> Judged:
 def _subject_cut(claim: Claim, seen: Seen) -> Judged:
     if seen.subject is None or seen.kept <= 0:
         return certain(False, subject_words(seen))
+    subject, box = seen.subject, seen.box
+    beyond = {
+        "LEFT": box.x1 - subject.x1,
+        "RIGHT": subject.x2 - box.x2,
+        "TOP": box.y1 - subject.y1,
+        "BOTTOM": subject.y2 - box.y2,
+    }
+    if "side" in claim.args and beyond[claim.args["side"]] <= 0:
+        return certain(False, f"{subject_words(seen)}; it is inside on the {claim.args['side'].lower()}")
     return Judged((WHOLE_KEPT + KEPT_BAND / 2 - seen.kept) / (KEPT_BAND / 2), subject_words(seen))
 
 
