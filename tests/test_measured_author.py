@@ -170,6 +170,19 @@ def test_a_subject_that_the_record_tells_is_the_one_spoken_of():
     assert known(record(measured), measured) is measured
 
 
+def test_a_subject_that_fills_a_crop_is_not_gone_from_it():
+    """Of a subject larger than the crop little may be kept, and yet people see nothing else in it."""
+    measured = photo("rule of thirds")
+
+    def said(subject: Box, side: float) -> str:
+        found = facts(view(known(record(measured, subject), measured), Box(0.05, 0.05, 0.05 + side, 0.05 + side)))
+        return found["subject"].kind if "subject" in found else ""
+
+    assert [said(WHOLE, side) for side in (0.3, 0.5, 0.57, 0.62, 0.9)] == ["", "reduced", "reduced", "cut", "cut"]
+    assert said(Box(0.6, 0.6, 0.9, 0.9), 0.45) == "lost"
+    assert said(Box(0.6, 0.6, 0.9, 0.9), 0.3) == "lost"
+
+
 def test_the_proposals_of_many_answers_are_of_many_kinds():
     """Among the rivals are the whole frame, crops of other shapes than the photo's, and some place the subject."""
     measured = photo("rule of thirds")
@@ -219,6 +232,12 @@ WORDS = {
     "others": "the second and fourth",
     "element": "level line",
 }
+
+
+def test_what_speaks_against_a_crop_does_not_read_as_praise():
+    """'... but keeps about three quarters of the subject' was said of what is cut."""
+    for wordings in (PREDICATES["reduced"], CLAUSES["reduced"]):
+        assert not [each for each in wordings if re.search(r"\bke(eps|pt)\b|\bholds\b", each)]
 
 
 @pytest.mark.parametrize("table", sorted(FORMS))

@@ -16,9 +16,11 @@ from crop_reasoning.composition.weight import EdgeCuts
 from crop_reasoning.geometry import Box, inside, intersection, iou
 from crop_reasoning.records import CropRecord
 from crop_reasoning.verification.places import GOLDEN_NEAR
+from crop_reasoning.verification.tolerances import SHOWN
 
 PLACEMENTS = ("rule of thirds", "center", "golden ratio")
-_WHOLE, _CUT, _LOST = 0.97, 0.93, 0.45  # of the subject that a crop keeps
+_WHOLE, _CUT, _LOST = 0.97, 0.93, 0.15  # of the subject that a crop keeps
+_LEFT = 0.1  # of a crop: what fills more of it is not gone, however little of the subject it is
 _REDUCED = 0.78  # of the subject: a crop that keeps less says how much
 _SURE = 0.58  # an element this strong is named
 _LEVEL, _TILTED = 0.7, 2.0  # degrees
@@ -137,14 +139,15 @@ def facts(seen: View) -> dict[str, Fact]:
 
 
 def _of_subject(seen: View) -> dict[str, Fact]:
-    if seen.subject is None or seen.kept is None:
+    if seen.subject is None or seen.kept is None or seen.filled is None:
         return {}
-    if seen.kept < _LOST:
+    if seen.kept < _LOST and seen.filled <= _LEFT:
         return {"subject": Fact("lost", {}, -1)}
     if seen.kept < _CUT:
-        share, rest = share_word(seen.kept), share_word(1 - seen.kept)
-        reduced = share and rest and seen.kept < _REDUCED
-        return {"subject": Fact("reduced", {"share": share, "rest": rest}, -1) if reduced else Fact("cut", {}, -1)}
+        rest = share_word(1 - seen.kept) if seen.kept < _REDUCED else ""
+        if rest:
+            return {"subject": Fact("reduced", {"rest": rest}, -1)}
+        return {"subject": Fact("cut", {}, -1)} if seen.kept >= SHOWN else {}
     found = {}
     if seen.kept >= _WHOLE:
         found["subject"] = Fact("kept", {}, 1)

@@ -91,7 +91,7 @@ PREDICATES: dict[str, tuple[str, ...]] = {
     "kept": ("keeps the whole subject", "keeps all of the subject", "shows the subject whole"),
     "cut": ("cuts the subject", "cuts into the subject", "clips the subject"),
     "reduced": (
-        "keeps about {share} of the subject",
+        "cuts off about {rest} of the subject",
         "cuts about {rest} of the subject",
         "loses about {rest} of the subject",
     ),
@@ -127,7 +127,7 @@ CLAUSES: dict[str, tuple[str, ...]] = {
     "kept": ("the subject is whole", "the whole subject is kept", "all of the subject is kept"),
     "cut": ("the subject is cut", "the subject is clipped", "it cuts into the subject"),
     "reduced": (
-        "about {share} of the subject is kept",
+        "about {rest} of the subject is left out",
         "about {rest} of the subject is cut",
         "about {rest} of the subject is lost",
     ),
