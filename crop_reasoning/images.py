@@ -125,6 +125,22 @@ def load_upright(source: Path | str | bytes) -> Image.Image:
         raise DataError(f"{name}: cannot be decoded ({problem}); expected a whole photograph") from None
 
 
+def load_recorded(path: Path, wh: Size, sha256: str) -> Image.Image:
+    """A photo of a built data set, upright; `DataError` if it cannot be read or is not the recorded one."""
+    image = load_upright(path)
+    if image.size != wh:
+        raise DataError(
+            f"{path}: is {image.width}x{image.height} px, the record says {wh[0]}x{wh[1]}; "
+            "the file was changed, build the data set anew"
+        )
+    if (found := sha256_of(path)) != sha256:
+        raise DataError(
+            f"{path}: has sha256 {found[:12]}…, the record says {sha256[:12]}…; "
+            "the file was changed, build the data set anew"
+        )
+    return image
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """RGB pixels of an image of any mode, transparency on white; `ValueError` for 32 bits a channel."""
     if image.mode in ("I", "F"):

@@ -25,7 +25,7 @@ from crop_reasoning.composition.analysis import Measured, measure
 from crop_reasoning.composition.batch import one_thread, use_one_thread, version
 from crop_reasoning.errors import DataError, Interrupted
 from crop_reasoning.geometry import Box
-from crop_reasoning.images import load_upright, sha256_of
+from crop_reasoning.images import load_recorded, sha256_of
 from crop_reasoning.locks import held
 from crop_reasoning.log import progress
 from crop_reasoning.reasoning.rationale import GRAMMAR
@@ -123,7 +123,8 @@ def _known(journal: BinaryIO, state: str) -> dict[str, Outcome]:
     for line in lines[:-1]:  # the last one is empty, or was torn
         value = json.loads(line)
         value["pairs"] = tuple((index, pair) for index, pair in value["pairs"])
-        found[value["record_id"]] = Outcome(**{**value, "refused": tuple(value["refused"])})
+        if not value["unreadable"]:  # else it may have been mended since
+            found[value["record_id"]] = Outcome(**{**value, "refused": tuple(value["refused"])})
     if lines and lines[-1]:
         journal.truncate(journal.tell() - len(lines[-1]))
     return found
@@ -145,7 +146,8 @@ def _outcomes(jobs: Sequence[Job], folder: Path, seed: int, workers: int) -> Ite
 def _outcome(job: Job, folder: Path, seed: int) -> Outcome:
     record = job.record
     try:
-        measured = known(record, measure(load_upright(folder / record.image.path)))
+        photo = load_recorded(folder / record.image.path, record.image.wh, record.image.sha256)
+        measured = known(record, measure(photo))
     except (DataError, OSError) as problem:
         return Outcome(record.id, unreadable=str(problem))
     rng = np.random.default_rng([seed, 0, job.index])

@@ -38,14 +38,15 @@ def write_rationales(
     give the same bytes, whatever the number of workers: each record draws from a generator of its own. Lines of records
     that are not asked for, and of those whose answer is refused or whose photo cannot be read, stay as they were.
     `measured` also counts what was refused, by kind of contradiction (listed in `rationales_refused.jsonl`), and says
-    how varied its answers are. `RecipeError` for an unknown author.
+    how varied its answers are. `RecipeError` for an unknown author, `DataError` for an
+    unknown split.
     """
     folder = Path(folder)
     if author not in AUTHORS:
         raise RecipeError(f"author {author!r}: expected one of {', '.join(AUTHORS)}")
     records = read_records(folder)
     pairs = read_pairs(folder) if (folder / PAIRS).is_file() else []
-    asked = [record.id for record in records if record.crops and split in (None, record.split)][:limit]
+    asked = [record.id for record in read_records(folder, split) if record.crops][:limit]
     if author == "boxes":
         line, pair_line = _of_boxes(records, pairs, seed)
         everything = len(asked) == sum(bool(record.crops) for record in records)

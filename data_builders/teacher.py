@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from crop_reasoning.authors.facts import known
-from crop_reasoning.authors.teacher import PHOTO_ONLY, Assignment, Judged, Reply, Teacher, judge
+from crop_reasoning.authors.teacher import PHOTO_ONLY, Assignment, Judged, Reply, Teacher, judge, key
 from crop_reasoning.authors.teacher_evidence import draft, evidence_text
 from crop_reasoning.authors.teacher_prompt import request_body
 from crop_reasoning.composition.analysis import Measured, analyse_crop, measure
@@ -25,7 +25,7 @@ from crop_reasoning.engines.openai import answer_text
 from crop_reasoning.engines.patience import Ask, Filtered, Json, Patience, Unanswered, patient_ask
 from crop_reasoning.errors import CropReasoningError, DataError, Interrupted
 from crop_reasoning.geometry import WHOLE
-from crop_reasoning.images import load_upright
+from crop_reasoning.images import load_recorded
 from crop_reasoning.log import progress, say
 from crop_reasoning.records import CropRecord
 from data_builders.teacher_journal import JOURNAL, Entry, Item, Journal, by_record, opened, wanted
@@ -40,12 +40,12 @@ class Lesson:
     """One record's photo, opened and measured only when something is to be asked or judged."""
 
     def __init__(self, folder: Path, record: CropRecord, teacher: Teacher) -> None:
-        self._path = folder / record.image.path
-        self.record, self._teacher = record, teacher
+        self._folder, self.record, self._teacher = folder, record, teacher
 
     @cached_property
     def _image(self) -> Image.Image:
-        return load_upright(self._path)
+        image = self.record.image
+        return load_recorded(self._folder / image.path, image.wh, image.sha256)
 
     @cached_property
     def measured(self) -> Measured:
@@ -60,7 +60,9 @@ class Lesson:
 
     def request(self, item: Item, journal: Journal) -> tuple[Assignment, Json]:
         """What is asked next for an item, and the body of the request; earlier replies are told what was wrong."""
-        drafted = draft(item.record, item.targets, self.measured, int(item.key[:12], 16))
+        unordered = sorted(item.targets, key=lambda box: box.xyxy)  # nothing that is sent hangs on which is preferred
+        drawn = key(item.record, unordered, self._teacher)
+        drafted = draft(item.record, item.targets, self.measured, int(drawn[:12], 16))
         boxes = tuple(proposal.box for proposal in drafted.proposals)
         assignment = Assignment(item.record, item.targets, boxes, item.pair)
         earlier = [
@@ -69,7 +71,7 @@ class Lesson:
             if entry.reply and entry.judged and entry.proposals == boxes
         ]
         evidence = evidence_text(drafted, self.measured, assignment.plan)
-        manner = int(item.key[12:18], 16)
+        manner = int(drawn[12:18], 16)
         return assignment, request_body(assignment, evidence, self._pictures, self._teacher, earlier, manner)
 
     def judge(self, item: Item, entry: Entry) -> Judged:

@@ -14,8 +14,8 @@ from crop_reasoning.authors.boxes import AUTHOR as BOXES
 from crop_reasoning.authors.facts import known
 from crop_reasoning.authors.measured import AUTHOR
 from crop_reasoning.composition.analysis import measure
-from crop_reasoning.errors import EnvironmentProblem, RecipeError
-from crop_reasoning.images import load_upright
+from crop_reasoning.errors import DataError, EnvironmentProblem, RecipeError
+from crop_reasoning.images import load_upright, sha256_of
 from crop_reasoning.locks import held
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import (
@@ -26,7 +26,7 @@ from crop_reasoning.reasoning.store import (
     read_pair_rationales,
     read_rationales,
 )
-from crop_reasoning.records import read_jsonl, read_pairs, read_records
+from crop_reasoning.records import RECORDS, read_jsonl, read_pairs, read_records
 from crop_reasoning.verification.verify import VERSION, Contradiction, verify
 from data_builders import toy
 from data_builders.check import check_folder
@@ -158,6 +158,35 @@ def test_photos_that_cannot_be_read_are_named_and_their_lines_stay(boxes_folder:
     assert content(folder) == content(boxes_folder)
 
 
+def test_nothing_is_said_of_a_photo_that_changed_since_it_was_recorded(boxes_folder: Path, tmp_path: Path):
+    folder = copied(boxes_folder, tmp_path)
+    record = read_records(folder)[0]
+    Image.new("RGB", record.image.wh, (90, 90, 90)).save(folder / record.image.path)
+    [problem] = write_rationales(folder, author="measured", limit=1)["unreadable"]
+    assert "the file was changed" in problem
+    assert content(folder) == content(boxes_folder)
+
+
+def test_a_photo_that_was_mended_after_a_stop_is_looked_at_again(
+    boxes_folder: Path, measured_folder: Path, tmp_path: Path
+):
+    folder = copied(boxes_folder, tmp_path)
+    photo = folder / read_records(folder)[0].image.path
+    whole = photo.read_bytes()
+    photo.write_bytes(b"no photo")
+    with pytest.raises(ZeroDivisionError), measured_outcomes(folder, all_jobs(folder)[:1], 0, 1):
+        raise ZeroDivisionError
+    photo.write_bytes(whole)
+    assert write_rationales(folder, author="measured", limit=1)["unreadable"] == []
+    assert next(read_jsonl(folder / RATIONALES)) == next(read_jsonl(measured_folder / RATIONALES))
+
+
+@pytest.mark.parametrize("author", ["boxes", "measured"])
+def test_a_split_that_does_not_exist_is_refused(boxes_folder: Path, author: str):
+    with pytest.raises(DataError, match="'trian', expected one of train, val, test"):
+        write_rationales(boxes_folder, author=author, split="trian")
+
+
 def test_refused_answers_are_listed_and_counted_by_kind(boxes_folder: Path, tmp_path: Path):
     folder = copied(boxes_folder, tmp_path)
     record = read_records(folder)[0]
@@ -187,6 +216,9 @@ def test_one_run_at_a_time_and_authors_that_exist(boxes_folder: Path, tmp_path: 
 def test_a_photo_of_nothing_gets_an_answer_that_says_so(tmp_path: Path, boxes_folder: Path):
     folder = copied(boxes_folder, tmp_path)
     record = read_records(folder)[0]
-    Image.new("RGB", record.image.wh, (90, 90, 90)).save(folder / record.image.path)
+    photo = folder / record.image.path
+    Image.new("RGB", record.image.wh, (90, 90, 90)).save(photo)
+    lines = (folder / RECORDS).read_text().replace(record.image.sha256, sha256_of(photo))
+    (folder / RECORDS).write_text(lines)
     counts = write_rationales(folder, author="measured", limit=1)
     assert (counts["refused"], counts["unreadable"]) == (0, [])

@@ -27,7 +27,7 @@ from crop_reasoning.errors import CropReasoningError, EnvironmentProblem
 from crop_reasoning.geometry import Box, centered
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import REFUSED, read_pair_rationales, read_rationales
-from crop_reasoning.records import read_jsonl, read_pairs, read_records
+from crop_reasoning.records import PAIRS, read_jsonl, read_pairs, read_records, to_json
 from crop_reasoning.verification.verify import VERSION
 from data_builders.teacher import Lesson, teach
 from data_builders.teacher_journal import JOURNAL
@@ -350,6 +350,29 @@ def test_a_photo_that_is_gone_is_listed_and_the_others_go_on(folder: Path) -> No
     assert found["rationales"] == 1
     assert set(found["unanswered"]) == {"unreadable_photo"}
     assert "no such file" in next(read_jsonl(folder / REFUSED))["detail"]
+
+
+def test_a_photo_that_changed_since_it_was_recorded_is_not_sent(folder: Path) -> None:
+    first, second = (folder / record.image.path for record in read_records(folder))
+    first.write_bytes(second.read_bytes())
+    with teaching() as teacher:
+        found = taught(folder, teacher.url)
+    assert teacher.asked == []
+    assert set(found["unanswered"]) == {"unreadable_photo"}
+    assert "the record says" in next(read_jsonl(folder / REFUSED))["detail"]
+
+
+def test_what_is_sent_of_a_pair_does_not_hang_on_which_crop_is_preferred(folder: Path) -> None:
+    pair = read_pairs(folder)[0]
+    swapped = replace(pair, chosen=pair.rejected, rejected=pair.chosen)
+    bodies = []
+    for one in (pair, swapped):
+        (folder / JOURNAL).unlink(missing_ok=True)
+        (folder / PAIRS).write_text(json.dumps(to_json(one)) + "\n")
+        with teaching() as teacher:
+            taught(folder, teacher.url)
+        bodies.append([body for body in teacher.asked if is_pair(body)])
+    assert bodies[0] == bodies[1] != []
 
 
 def test_ctrl_c_keeps_what_was_answered_and_what_is_under_way(folder: Path) -> None:

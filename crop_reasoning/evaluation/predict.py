@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
 from crop_reasoning.engines.base import MAX_NEW_TOKENS, Engine, Request
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.evaluation import predictions as files
 from crop_reasoning.evaluation.predictions import Header, Prediction
 from crop_reasoning.geometry import Box
-from crop_reasoning.images import load_upright, plan_image, sha256_of
+from crop_reasoning.images import load_recorded, plan_image
 from crop_reasoning.log import progress, say
 from crop_reasoning.reasoning.dialogs import ask_for, messages
 from crop_reasoning.reasoning.pictures import drawn_by, pictures
@@ -95,27 +93,10 @@ def request_for(record: CropRecord, folder: Path, engine: Engine) -> Request:
 
     `DataError` if the photo cannot be read, has an aspect no model of the line takes, or is not the recorded one.
     """
-    image = checked_photo(record, folder)
+    image = load_recorded(folder / record.image.path, record.image.wh, record.image.sha256)
     plan = plan_image(image.size, engine.budget)
     asked = messages((), ask_for(record), engine.prompt_id, engine.family.codec, plan)
     return Request(record.id, pictures(image, plan, engine.prompt_id), asked)
-
-
-def checked_photo(record: CropRecord, folder: Path) -> Image.Image:
-    """A record's upright photo; `DataError` if it cannot be read or is not the recorded one."""
-    path = folder / record.image.path
-    image = load_upright(path)
-    if image.size != record.image.wh:
-        raise DataError(
-            f"{path}: is {image.width}x{image.height} px, the record says {record.image.wh[0]}x{record.image.wh[1]}; "
-            "the file was changed, build the data set anew"
-        )
-    if (found := sha256_of(path)) != record.image.sha256:
-        raise DataError(
-            f"{path}: has sha256 {found[:12]}…, the record says {record.image.sha256[:12]}…; "
-            "the file was changed, build the data set anew"
-        )
-    return image
 
 
 def _answer(
