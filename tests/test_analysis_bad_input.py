@@ -182,6 +182,17 @@ def test_a_cache_answers_by_content_and_leaves_no_broken_file(photos: list[Path]
     assert {path: second.analyses[path] for path in photos[:3]} == first.analyses
 
 
+def test_a_cache_that_cannot_be_written_stops_nobody(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A home without rights stopped training with guides."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    made = analyse_all(photos[:1], cache=batch.cache_folder())
+    assert made.analyses[photos[0]] == batch.known_analysis(photos[0]) == batch.known_analysis(photos[0])
+    assert capsys.readouterr().err.count("analyses are not kept there") == 1
+
+
 def test_another_version_of_the_detectors_does_not_answer(
     photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

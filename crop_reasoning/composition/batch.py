@@ -7,12 +7,14 @@ photo that is copied or renamed is found again and another version of the detect
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,7 @@ from crop_reasoning.errors import DataError, EnvironmentProblem
 from crop_reasoning.files import written_whole
 from crop_reasoning.geometry import Box
 from crop_reasoning.images import load_upright, sha256_of
-from crop_reasoning.log import progress
+from crop_reasoning.log import progress, say
 
 Item = TypeVar("Item")
 
@@ -59,9 +61,7 @@ def analyse_each(
 ) -> Iterator[tuple[Path, Analysis | str, bool]]:
     """What `analyse_all` does, as soon as it is known: path, analysis (or why there is none), whether it was cached."""
     photos = [Path(path) for path in paths]
-    folder = Path(cache) / version() if cache else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = _made(Path(cache) / version()) if cache else None
     for path, answer, known in _answers(photos, workers, folder):
         yield path, answer if isinstance(answer, str) else from_json(answer), known
 
@@ -78,12 +78,23 @@ def cache_folder() -> Path:
 
 def known_analysis(path: Path) -> Analysis:
     """The analysis of one photo, from the user's cache or made and kept there; `DataError` if it is unreadable."""
-    folder = cache_folder() / version()
-    folder.mkdir(parents=True, exist_ok=True)
-    _, answer, _ = _answer(path, folder)
+    _, answer, _ = _answer(path, _made(cache_folder() / version()))
     if isinstance(answer, str):
         raise DataError(answer)
     return from_json(answer)
+
+
+@functools.cache
+def _made(folder: Path) -> Path:
+    """The folder, made if need be; where nothing can be written, that is said once: analyses are made anew then."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        writable, why = os.access(folder, os.W_OK), "no right to write"
+    except OSError as problem:
+        writable, why = False, str(problem.strerror)
+    if not writable:
+        say(f"{folder}: analyses are not kept there ({why}) but made anew each time; set XDG_CACHE_HOME to keep them")
+    return folder
 
 
 def version() -> str:
@@ -149,9 +160,14 @@ def _answer(path: Path, folder: Path | None) -> Answer:
     except DataError as problem:
         return path, str(problem), False
     if file:
-        with written_whole(file) as out:
-            out.write(json.dumps(value).encode())
+        _keep(file, value)
     return path, value, False
+
+
+def _keep(file: Path, value: dict[str, Any]) -> None:
+    """Keep an analysis; on a full disk it is not kept, and that stops nobody."""
+    with suppress(OSError, EnvironmentProblem), written_whole(file) as out:
+        out.write(json.dumps(value).encode())
 
 
 def _read(file: Path) -> dict[str, Any] | None:
