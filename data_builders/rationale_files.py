@@ -9,12 +9,14 @@ from typing import Any
 
 from crop_reasoning.images import sha256_of
 from crop_reasoning.json_fields import naming
+from crop_reasoning.locks import held
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import PAIR_RATIONALES, RATIONALES, REFUSED
 from crop_reasoning.records import CropRecord, Pair, read_jsonl, to_json, write_jsonl
 from crop_reasoning.verification.verify import VERSION, Contradiction
 from data_builders.manifest import MANIFEST, read_manifest, write_document
 
+LOCK = "rationales.lock"
 Line = dict[str, Any]
 Lines = Callable[[int], Line | None]
 """From a record's or a pair's place in its file to its line; None where there is none to write."""
@@ -45,8 +47,26 @@ def write_lines(
 
     `line` and `pair_line` are called for the records (ids) that are `asked` for. Lines that nobody writes now stay as
     they are in the files, unless all are written `afresh`. The folder's manifest, if there is one, learns of it.
+    `EnvironmentProblem` while another command, of whatever author, does the same here.
     """
-    asked = frozenset(asked)
+    lock = folder / LOCK
+    with held(lock, f"{folder}: another command is writing answers here; run this one again when it is done"):
+        try:
+            return _write_lines(folder, records, pairs, frozenset(asked), line, pair_line, refused, afresh)
+        finally:
+            lock.unlink()
+
+
+def _write_lines(
+    folder: Path,
+    records: Sequence[CropRecord],
+    pairs: Sequence[Pair],
+    asked: frozenset[str],
+    line: Lines,
+    pair_line: Lines,
+    refused: Sequence[Line],
+    afresh: bool,
+) -> dict[str, int]:
     names = [record.id for record in records]
     earlier = {} if afresh else _earlier(folder / RATIONALES, lambda value: str(value["record_id"]))
     counts = {"rationales": write_jsonl(folder / RATIONALES, _merged(names, names, asked, line, earlier))}

@@ -32,7 +32,7 @@ from data_builders import toy
 from data_builders.check import check_folder
 from data_builders.manifest import read_manifest, write_manifest
 from data_builders.measuring import JOURNAL, Job, Outcome, jobs, measured_outcomes, summed
-from data_builders.rationale_files import judged, write_lines
+from data_builders.rationale_files import LOCK, judged, write_lines
 from data_builders.rationales import write_rationales
 
 FILES = (RATIONALES, PAIR_RATIONALES)
@@ -222,3 +222,15 @@ def test_a_photo_of_nothing_gets_an_answer_that_says_so(tmp_path: Path, boxes_fo
     (folder / RECORDS).write_text(lines)
     counts = write_rationales(folder, author="measured", limit=1)
     assert (counts["refused"], counts["unreadable"]) == (0, [])
+
+
+def test_two_commands_of_different_authors_do_not_write_at_once(tmp_path: Path, toy_data: Path) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(toy_data, folder)
+    before = (folder / "rationales.jsonl").read_bytes()
+    with held(folder / LOCK, "held"), pytest.raises(EnvironmentProblem, match="another command is writing answers"):
+        write_rationales(folder, seed=5)
+    assert (folder / "rationales.jsonl").read_bytes() == before
+    (folder / LOCK).unlink()
+    write_rationales(folder, seed=5)
+    assert not (folder / LOCK).exists()

@@ -119,7 +119,8 @@ def _of_rationales(folder: Path, split: str, records: dict[str, CropRecord]) -> 
     if missing:
         raise DataError(
             f"{folder}: {len(missing)} of {len(records)} records of split {split} have no rationale: "
-            f"{_named(missing)}; write the rationales anew"
+            f"{_named(missing)}; write all with `data rationales {folder} --author boxes`, then those of another "
+            "author again (a teacher is not asked twice)"
         )
     for record_id, written in rationales.items():
         for index, rationale in enumerate(written):
