@@ -33,7 +33,6 @@ from data_builders.teacher_lines import write_answers
 
 PROJECTED_AFTER = 10
 """Photos after which the whole cost is foretold."""
-_ONE_AT_A_TIME = threading.Lock()  # OpenCV's networks are not made for several threads
 
 
 class Lesson:
@@ -49,8 +48,7 @@ class Lesson:
 
     @cached_property
     def measured(self) -> Measured:
-        with _ONE_AT_A_TIME:
-            return known(self.record, measure(self._image))
+        return known(self.record, measure(self._image))
 
     @cached_property
     def _pictures(self) -> tuple[Image.Image, ...]:

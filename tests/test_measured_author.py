@@ -101,7 +101,7 @@ def test_the_two_answers_of_a_pair_share_all_but_the_decision():
 def test_the_length_of_a_reason_does_not_tell_the_tighter_crop():
     """Of two crops one is tighter or emptier, and its answer has other things to say; it is not longer for that."""
     tight, wide = [], []
-    for pair in pair_answers(320):
+    for pair in pair_answers(200):
         smaller, larger = sorted(pair, key=lambda answer: answer.decision.box.area)
         tight.append(len(smaller.decision.why))
         wide.append(len(larger.decision.why))

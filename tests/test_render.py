@@ -244,7 +244,7 @@ def test_a_model_picture_takes_little_time() -> None:
     assert (time.process_time() - start) / 5 < 0.1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(
     analyses, st.sampled_from([(1, 1), (1, 5000), (240, 160), (64, 300), (17, 16)]), st.sampled_from([MODEL, PEOPLE])
 )
@@ -253,7 +253,7 @@ def test_any_analysis_can_be_drawn(analysis: Analysis, wh: tuple[int, int], styl
     assert drawn.size == wh if style is MODEL else drawn.width >= wh[0] and drawn.height > wh[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(analyses, st.sampled_from([(60, 40), (300, 200), (900, 1200)]))
 def test_strokes_and_labels_stay_in_the_frame_and_labels_off_each_other(
     analysis: Analysis, wh: tuple[int, int]

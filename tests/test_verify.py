@@ -144,7 +144,7 @@ def test_an_answer_that_keeps_the_photo_says_so() -> None:
         assert verify(base.said("why", why), base.measured).ok, why
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(free_rationales, st.sampled_from([None, (4, 5), (1, 1)]))
 def test_no_rationale_makes_the_verifier_fail(answer: Rationale, aspect: tuple[int, int] | None) -> None:
     for measured in (TINY, situation("thirds").measured, situation("faces").measured):
@@ -158,7 +158,7 @@ symmetry line lines vanishing point lead to is stands on in of 4:5 half degrees 
 nothing"""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=14).map(" ".join) | texts)
 def test_no_words_make_the_verifier_fail(words: str) -> None:
     for place in ("reason", "why"):
