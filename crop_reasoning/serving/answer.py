@@ -44,7 +44,8 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class CropRequest:
-    """What is asked about one photo. `aspect` is in force until the words of a turn name another ratio or lift it."""
+    """What is asked about one photo. `aspect` is in force until the words of a turn name another ratio or lift it;
+    `subject` is given with the first turn."""
 
     words: str = ""
     aspect: Aspect | None = None
@@ -53,6 +54,7 @@ class CropRequest:
     max_new_tokens: int = MAX_NEW_TOKENS
     temperature: float = 0.0
     id: str = "crop"
+    subject: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def _messages(engine: Engine, plan: ImagePlan, request: CropRequest) -> list[Mes
     own = words[0]
     for known in (prompt_id, without_guides(prompt_id)):  # a client may ask in our own words
         own = own.removeprefix(user_text(known, codec, plan)).strip()
-    first = Ask(own if adds_something(own) else "", aspect_after(words[:1], request.aspect))
+    first = Ask(own if adds_something(own) else "", aspect_after(words[:1], request.aspect), request.subject)
     asks = [first, *map(Ask, words[1:])]
     history = [Exchange(ask, _told(turn.answer)) for ask, turn in zip(asks, request.history, strict=False)]
     return messages(history, asks[-1], prompt_id, codec, plan, system=request.system)

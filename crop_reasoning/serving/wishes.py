@@ -26,6 +26,8 @@ _SCALES = {"tighter": "tighter", "closer": "tighter", "looser": "looser", "wider
 _DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 _MOVES = ("move", "shift")
 _BETWEEN = {"it", "the", "crop", "frame", "box", "a", "bit", "little", "slightly", "more", "further", "to", "and"}
+_SHAPED = ("it", "crop", "photo", "picture", "image", "frame")
+_OF_SHAPE = ("crop", "format", "ratio", "aspect")
 _NOT = {"not", "no", "never", "without", "don't", "doesn't", "isn't", "less", "dont"}
 _PLAIN = {
     *("crop", "cropped", "make", "can", "could", "you", "please", "now", "for", "me", "to", "in", "as", "at", "with"),
@@ -72,6 +74,8 @@ def read_wishes(words: str) -> Wishes:
     Wishes(aspect=(4, 5), free_aspect=False, scale='tighter', move=(-1, 0), keep=False)
     >>> read_wishes("not tighter; keep everything else")
     Wishes(aspect=None, free_aspect=False, scale=None, move=(0, 0), keep=False)
+    >>> read_wishes("make it square").aspect, read_wishes("show the whole square").aspect
+    ((1, 1), None)
     """
     tokens = _TOKEN.findall(words.lower().replace("’", "'"))
     aspect, free, keep, scales, move = None, False, False, set(), (0, 0)
@@ -81,6 +85,8 @@ def read_wishes(words: str) -> Wishes:
         after = tokens[index + 1] if index + 1 < len(tokens) else "."
         if _RATIO.fullmatch(token):
             aspect, free = parse_aspect(token), False
+        elif token == "square" and _asks_for_square(tokens[index - 1] if index else ".", after):
+            aspect, free = (1, 1), False
         elif token in _SCALES:
             scales.add(_SCALES[token])
         elif token in _MOVES:
@@ -127,6 +133,12 @@ def _negated(tokens: list[str], index: int) -> bool:
         if token in _NOT:
             return True
     return False
+
+
+def _asks_for_square(before: str, after: str) -> bool:
+    """Whether "square" between two tokens is a ratio, as in "make it square"; a town may have one, too."""
+    ends = after in (*_PUNCTUATION, "and", "please") and before in (*_SHAPED, *_PUNCTUATION, "and")
+    return ends or after in _OF_SHAPE
 
 
 def _direction(tokens: list[str]) -> tuple[int, int]:
