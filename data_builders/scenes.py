@@ -76,7 +76,7 @@ def _lone_subject(rng: Rng, wh: Size, anywhere: bool = False) -> Scene:
         spot = Image.new("RGB", canvas.size, _mix(palette, rng))
         mask = Image.new("L", canvas.size, 0)
         x, y, r = rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.04, 0.12)
-        _draw_shape(ImageDraw.Draw(mask), "disc", (x, y), r, canvas.size, 70)
+        draw_shape(ImageDraw.Draw(mask), "disc", (x, y), r, canvas.size, 70)
         canvas.paste(spot, (0, 0), mask)
     radius = rng.uniform(0.075, 0.155)
     aspect = wh[0] / wh[1]
@@ -107,7 +107,7 @@ def _horizon(rng: Rng, wh: Size) -> Scene:
     canvas, palette = _background(rng, wh)
     level = rng.uniform(0.36, 0.64)
     width, height = canvas.size
-    ground = _contrast(palette, rng, 70)
+    ground = contrast(palette, rng, 70)
     draw = ImageDraw.Draw(canvas)
     draw.rectangle((0, level * height, width, height), fill=ground)
     for _ in range(3):  # furrows or waves, parallel to the horizon
@@ -132,7 +132,7 @@ def _leading_lines(rng: Rng, wh: Size) -> Scene:
     canvas, palette = _background(rng, wh)
     width, height = canvas.size
     vx, vy = rng.uniform(0.32, 0.68), rng.uniform(0.22, 0.55)
-    road = _contrast(palette, rng, 60)
+    road = contrast(palette, rng, 60)
     draw = ImageDraw.Draw(canvas)
     left, right = vx - rng.uniform(0.25, 0.5), vx + rng.uniform(0.25, 0.5)
     draw.polygon([(vx * width, vy * height), (left * width, height), (right * width, height)], fill=road)
@@ -168,11 +168,11 @@ def _mirrored(rng: Rng, wh: Size) -> Scene:
     draw = ImageDraw.Draw(canvas)
     center = (axis, rng.uniform(0.42, 0.58))
     for _ in range(int(rng.integers(2, 4))):
-        color = _contrast(palette, rng, 60)
+        color = contrast(palette, rng, 60)
         offset, y = rng.uniform(0.25, 0.75) * half, center[1] + rng.uniform(-0.6, 0.6) * half
         radius, shape = rng.uniform(0.04, 0.08), SHAPES[rng.integers(len(SHAPES))]
         for side in (-1, 1):
-            _draw_shape(draw, shape, (axis + side * offset, y), radius, canvas.size, color)
+            draw_shape(draw, shape, (axis + side * offset, y), radius, canvas.size, color)
     subject = _subject(rng, canvas, palette, center, rng.uniform(0.09, 0.15))
     scale = 1.8 * half  # all that mirrors, with some air
     best = place((axis, subject.center[1]), (scale, scale))
@@ -185,11 +185,11 @@ def _pattern(rng: Rng, wh: Size) -> Scene:
     draw = ImageDraw.Draw(canvas)
     columns = int(rng.integers(4, 7))
     rows = max(3, round(columns * wh[1] / wh[0]))
-    color, shape = _contrast(palette, rng, 80), SHAPES[rng.integers(len(SHAPES))]
+    color, shape = contrast(palette, rng, 80), SHAPES[rng.integers(len(SHAPES))]
     for column in range(columns):
         for row in range(rows):
             center = ((column + 0.5) / columns, (row + 0.5) / rows)
-            _draw_shape(draw, shape, center, 0.33 / rows, canvas.size, color)
+            draw_shape(draw, shape, center, 0.33 / rows, canvas.size, color)
     element = {"name": "pattern", "evidence": "one motif repeats over the whole frame"}
     return _finish(rng, canvas, wh, "pattern", None, WHOLE, [element])
 
@@ -224,7 +224,7 @@ def _background(rng: Rng, wh: Size) -> tuple[Image.Image, list[Color]]:
 def _subject(rng: Rng, canvas: Image.Image, palette: list[Color], center: tuple[float, float], radius: float) -> Box:
     """Draw the subject with a strong contrast to everything around it; its box."""
     shape = SHAPES[rng.integers(len(SHAPES))]
-    _draw_shape(ImageDraw.Draw(canvas), shape, center, radius, canvas.size, _contrast(palette, rng, 130))
+    draw_shape(ImageDraw.Draw(canvas), shape, center, radius, canvas.size, contrast(palette, rng, 130))
     width, height = canvas.size
     rx, ry = (
         radius * height / width if width > height else radius,
@@ -233,7 +233,7 @@ def _subject(rng: Rng, canvas: Image.Image, palette: list[Color], center: tuple[
     return clip(center[0] - rx, center[1] - ry, center[0] + rx, center[1] + ry)
 
 
-def _draw_shape(
+def draw_shape(
     draw: ImageDraw.ImageDraw, shape: str, center: tuple[float, float], radius: float, size: Size, color: Color | int
 ) -> None:
     """Fill a shape of a circumscribed `radius` (share of the shorter side)."""
@@ -287,7 +287,7 @@ def _mix(palette: list[Color], rng: Rng) -> Color:
     return _color(np.mean(palette, axis=0) + rng.uniform(-60, 60, 3))
 
 
-def _contrast(palette: list[Color], rng: Rng, least: float) -> Color:
+def contrast(palette: list[Color], rng: Rng, least: float) -> Color:
     """A color at least `least` (largest channel difference) from every color of the palette, the best of 40 tries."""
     best, distance = (255, 255, 255), -1.0
     for _ in range(40):

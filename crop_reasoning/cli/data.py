@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crop_reasoning.cli import data_exchange, data_pairs, data_rationales, data_shard, data_split
+from crop_reasoning.cli import data_exchange, data_pairs, data_rationales, data_shard, data_split, data_tasks
 
 app = typer.Typer(help="Build, check, show and measure data sets.", no_args_is_help=True)
 
@@ -188,6 +188,7 @@ def _cell(value: float | None) -> str:
 
 app.command("pairs")(data_pairs.pairs)
 app.command("rationales")(data_rationales.rationales)
+app.command("tasks")(data_tasks.tasks)
 app.command("shard")(data_shard.shard)
 app.command("decontaminate")(data_split.decontaminate)
 app.command("split")(data_split.split)

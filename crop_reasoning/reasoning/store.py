@@ -15,11 +15,13 @@ from crop_reasoning.geometry import Box
 from crop_reasoning.json_fields import as_box, as_element, as_list, as_object, as_sides, as_text, as_words, naming
 from crop_reasoning.reasoning.dialogs import Ask, Dialog, Exchange
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
-from crop_reasoning.records import Pair, pair_from_json, read_jsonl, read_records
+from crop_reasoning.records import CropRecord, Pair, pair_from_json, read_jsonl, read_records, record_from_json
 
 RATIONALES, PAIR_RATIONALES, DIALOGS = "rationales.jsonl", "pair_rationales.jsonl", "dialogs.jsonl"
 REFUSED = "rationales_refused.jsonl"
 """Lines of either kind whose answers say what was not measured; nobody learns from them."""
+TASK_RECORDS = "task_records.jsonl"
+"""Records of photos that were made for dialogues alone; plain cropping neither trains nor is measured on them."""
 
 
 def rationale_from_json(value: dict[str, Any], where: str) -> Rationale:
@@ -81,15 +83,31 @@ def read_pair_rationales(folder: Path | str, split: str | None = None) -> list[t
     return found
 
 
+def read_dialog_records(folder: Path | str, split: str | None = None) -> dict[str, CropRecord]:
+    """Every record that conversations may speak of, by id: the data set's own and those of photos made for them."""
+    found = {record.id: record for record in read_records(folder)}
+    path = Path(folder) / TASK_RECORDS
+    for number, value in enumerate(read_jsonl(path) if path.is_file() else (), 1):
+        with naming(f"{path}, item {number}"):
+            record = record_from_json(value)
+            if record.id in found:
+                raise DataError(f"record id {record.id!r} stands twice; make the dialogues anew")
+            found[record.id] = record
+    return {name: record for name, record in found.items() if split in (None, record.split)}
+
+
 def read_dialogs(folder: Path | str, split: str | None = None) -> list[Dialog]:
-    """The conversations about the records of one split or of all, in file order. `DataError` if the file is missing."""
+    """The conversations about the records of one split or of all, in file order. `DataError` if the file is missing or
+    speaks of a record that is not there."""
     path = Path(folder) / DIALOGS
-    members = {record.id for record in read_records(folder, split)}
+    splits = {name: record.split for name, record in read_dialog_records(folder).items()}
     found = []
     for number, value in enumerate(read_jsonl(path), 1):
         with naming(f"{path}, item {number}"):
             record_id = as_text(value["record_id"], "record_id")
-            if record_id in members:
+            if record_id not in splits:
+                raise DataError(f"a dialogue of no known record, {record_id!r}; make the dialogues anew")
+            if split in (None, splits[record_id]):
                 found.append(_dialog(record_id, value))
     return found
 

@@ -27,7 +27,7 @@ from crop_reasoning.errors import DataError, EnvironmentProblem, RecipeError
 from crop_reasoning.images import sha256_of
 from crop_reasoning.log import say
 from crop_reasoning.reasoning.pictures import drawn_by
-from crop_reasoning.reasoning.store import DIALOGS, PAIR_RATIONALES, RATIONALES
+from crop_reasoning.reasoning.store import DIALOGS, PAIR_RATIONALES, RATIONALES, TASK_RECORDS
 from crop_reasoning.training.recipe import Recipe, as_yaml, differences, load_recipe
 
 LOCK, RECIPE, ENVIRONMENT, DATA = "run.lock", "recipe.yaml", "environment.json", "data.lock"
@@ -144,6 +144,8 @@ def data_hashes(recipe: Recipe, base: Path | None = None, adapter: Path | None =
     """
     names = ("records.jsonl", *READS[recipe.method], *((DIALOGS,) if recipe.data.dialogs else ()))
     paths = [Path(recipe.data.folder) / name for name in names]
+    made = Path(recipe.data.folder) / TASK_RECORDS
+    paths += [made] if recipe.data.dialogs and made.is_file() else []
     for folder in (base, adapter):
         if folder and folder.is_dir():
             paths += [folder / "config.json"] if (folder / "config.json").is_file() else []

@@ -21,7 +21,7 @@ from crop_reasoning.reasoning.chat import Message, sft_sample
 from crop_reasoning.reasoning.dialogs import Ask, Exchange, ask_for, messages
 from crop_reasoning.reasoning.lengths import MAX_NAMED
 from crop_reasoning.reasoning.rationale import DECISION_OPENING, Parsed, Rationale, parse, render
-from crop_reasoning.reasoning.store import read_dialogs, read_pair_rationales, read_rationales
+from crop_reasoning.reasoning.store import read_dialog_records, read_dialogs, read_pair_rationales, read_rationales
 from crop_reasoning.records import CropRecord, read_records
 from crop_reasoning.training.recipe import Recipe
 
@@ -84,6 +84,7 @@ def samples_of(
         taught = list(_of_rationales(folder, split, records))[: limit or None]
     if method == "dialogs":
         taught += list(_of_dialogs(folder, split))[: limit or None]
+        records = read_dialog_records(folder, split)
     samples = []
     for name, record_id, history, ask, rationales in taught:
         record = records[record_id]
