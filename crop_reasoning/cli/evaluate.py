@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from crop_reasoning.cli.options import BaseUrl, Model, Name, Run, model_source
 
 if TYPE_CHECKING:
     from crop_reasoning.engines.base import Engine
+    from crop_reasoning.evaluation.dialogs import DialogReport
     from crop_reasoning.evaluation.preference import Preference
     from crop_reasoning.evaluation.score import Report
 
@@ -100,14 +102,17 @@ def evaluate(
     pairs: Annotated[
         bool, typer.Option("--pairs", help="Also measure preference accuracy on the split's pairs.")
     ] = False,
+    dialogs: Annotated[
+        bool, typer.Option("--dialogs", help="Also measure whether the split's dialogues get what they ask for.")
+    ] = False,
     limit: Limit = None,
     batch_size: BatchSize = 32,
     against: Against = None,
     as_json: AsJson = False,
 ) -> None:
-    """Predict and score in one go; --pairs adds preference accuracy (local models).
+    """Predict and score in one go; --pairs adds preference accuracy (local models), --dialogs what is asked in turns.
 
-    Example: crop-reasoning evaluate --data data/fcdb --run runs/dpo --pairs
+    Example: crop-reasoning evaluate --data data/fcdb --run runs/dpo --pairs --dialogs
     """
     from crop_reasoning.errors import RecipeError
 
@@ -115,8 +120,14 @@ def evaluate(
         raise RecipeError("evaluate: --out is needed without --run; say where the report shall go")
     if pairs and (baseline is not None or base_url is not None):
         raise RecipeError("evaluate: --pairs needs a local model, which can score text; give --run or --model")
+    if dialogs and baseline is not None:
+        raise RecipeError("evaluate: --dialogs needs a model, which can be asked; give --run, --model or --base-url")
     if against is not None:
         _require_comparable(against, data, split.value, limit)
+    if dialogs:
+        from crop_reasoning.evaluation.dialogs import select_dialogs
+
+        select_dialogs(data, split.value, limit)  # refused before the model's time is spent
     if pairs:
         from crop_reasoning.evaluation.preference import preference_accuracy, select_pairs
 
@@ -127,7 +138,12 @@ def evaluate(
     preference = None
     if pairs and engine is not None:
         preference = preference_accuracy(engine, data, split.value, limit=limit)
-    _report(data, predictions, folder, against, preference, as_json)
+    asked = None
+    if dialogs and engine is not None:
+        from crop_reasoning.evaluation.dialogs import evaluate_dialogs
+
+        asked = evaluate_dialogs(engine, data, split.value, limit=limit, batch_size=batch_size)
+    _report(data, predictions, folder, against, preference, as_json, asked)
     if run is not None and out is None and (run / "recipe.yaml").is_file():
         from crop_reasoning.training.card import write_card
 
@@ -183,19 +199,32 @@ def _predict(
 
 
 def _report(
-    data: Path, predictions: Path, out: Path, against: Path | None, preference: Preference | None, as_json: bool
+    data: Path,
+    predictions: Path,
+    out: Path,
+    against: Path | None,
+    preference: Preference | None,
+    as_json: bool,
+    asked: DialogReport | None = None,
 ) -> None:
+    from crop_reasoning.evaluation.dialogs import heading, write_dialog_report
+    from crop_reasoning.evaluation.dialogs import markdown_table as dialog_table
     from crop_reasoning.evaluation.report import markdown_table, report_json, write_report
     from crop_reasoning.evaluation.score import score as score_file
     from crop_reasoning.evaluation.score import with_preference
+    from crop_reasoning.records import to_json
 
     report: Report = score_file(data, predictions, against=against)
     if preference is not None:
         report = with_preference(report, preference)
-    files = write_report(report, data, predictions, out)
+    files = [*write_report(report, data, predictions, out), *(write_dialog_report(asked, out) if asked else ())]
     if as_json:
         value: dict[str, Any] = report_json(report)
         del value["outcomes"]
+        if asked:
+            value["dialogs"] = to_json(replace(asked, outcomes=()))
         typer.echo(json.dumps({**value, "files": [str(path) for path in files]}, ensure_ascii=False))
     else:
-        typer.echo(f"{report.protocol}\n\n{markdown_table(report.rows)}\n\n" + "\n".join(map(str, files)))
+        tables = f"{report.protocol}\n\n{markdown_table(report.rows)}\n\n"
+        tables += f"{heading(asked)}\n\n{dialog_table(asked)}\n\n" if asked else ""
+        typer.echo(tables + "\n".join(map(str, files)))
