@@ -325,3 +325,73 @@ def test_words_for_two_intents_ask_for_both() -> None:
     assert read_wishes(words).aspect == (4, 5)
     assert len(amounts) == 2
     assert tuple(TASKS) == ("aspect", "subject", "keep", "refine")
+
+
+# --- what is supervised
+
+
+@pytest.mark.parametrize("name", ["qwen3_vl", "qwen2_5_vl"])
+def test_exactly_the_last_answer_of_every_kind_of_dialogue_is_supervised(folder: Path, name: str) -> None:
+    from crop_reasoning.models.families import FAMILIES
+    from crop_reasoning.reasoning.lengths import audit
+    from crop_reasoning.reasoning.rationale import render
+    from crop_reasoning.training.batches import IGNORED, Samples, collator
+    from crop_reasoning.training.samples import encode, samples_of
+    from tests import tiny
+
+    family = FAMILIES[name]
+    processor = tiny.build_processor(family)
+    taught = samples_of(folder, "test", "dialogs", "crop-brief/1", family, tiny.budget(family))[16:]
+    asked = read_dialogs(folder, "test")
+    kinds = {(one.task, len(one.history)): place for place, one in enumerate(asked)}  # one of each
+    rows = encode([taught[place] for place in kinds.values()], processor)
+    items, collate = Samples(rows), collator(processor, "sft")
+    for place, row, number in zip(kinds.values(), rows, range(len(rows)), strict=True):
+        batch = collate([items[number]])
+        labels = batch["labels"][0]
+        supervised = processor.tokenizer.decode(labels[labels != IGNORED])
+        assert supervised == render(asked[place].answer, family.codec, row.sample.plan) + "<|im_end|>\n"
+        given = processor.tokenizer.decode(batch["input_ids"][0][labels == IGNORED])
+        assert given.count("<decision>") == len(asked[place].history)
+        assert row.tokens == batch["input_ids"].shape[1]  # what the audit counts: every turn and the picture
+    lengths = sorted((row.tokens, row.sample.id) for row in rows)
+    refused = audit(((row.sample.id, row.tokens) for row in rows), lengths[-1][0] - 1).refused
+    assert refused == ((lengths[-1][1], lengths[-1][0]),)
+
+
+def test_base_training_learns_the_last_answer_of_a_conversation_without_its_photo(folder: Path) -> None:
+    from crop_reasoning.models.families import FAMILIES
+    from crop_reasoning.training.base_batches import collate_dialogs
+    from crop_reasoning.training.batches import IGNORED
+    from tests import tiny
+
+    family = FAMILIES["qwen3_vl"]
+    processor = tiny.build_processor(family)
+    asked = [one for one in read_dialogs(folder, "train") if len(one.history) == 1][:3]
+    batch, labels = collate_dialogs(asked, processor, family)
+    assert "pixel_values" not in batch
+    assert not (batch["input_ids"] == processor.image_token_id).any()
+    for one, row, label in zip(asked, batch["input_ids"], labels, strict=True):
+        supervised = processor.tokenizer.decode(label[label != IGNORED])
+        assert supervised.count("<decision>") == 1
+        assert f'"why":"{one.answer.decision.why}"' in supervised
+        assert one.ask.words in processor.tokenizer.decode(row[label == IGNORED])
+
+
+def test_a_conversation_in_brief_asks_and_answers_the_same(folder: Path) -> None:
+    from crop_reasoning.reasoning.rationale import Rationale
+    from crop_reasoning.training.base_batches import in_brief
+
+    for one in read_dialogs(folder, "train"):
+        if not one.history:
+            continue
+        brief = in_brief(one)
+        assert brief.answer.decision.box == one.answer.decision.box
+        assert one.answer.decision.why.startswith(brief.answer.decision.why)
+        assert brief.answer.decision.box in [proposal.box for proposal in brief.answer.proposals]
+        assert len(brief.answer.proposals) <= 2 + len(one.history) - 1
+        for before, after in zip(one.history, brief.history, strict=True):
+            assert isinstance(before.answer, Rationale)
+            assert isinstance(after.answer, Rationale)
+            assert (before.ask, before.answer.decision) == (after.ask, after.answer.decision)
+            assert not after.answer.proposals

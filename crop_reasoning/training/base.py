@@ -22,9 +22,11 @@ from crop_reasoning.errors import CropReasoningError, DataError, RecipeError
 from crop_reasoning.log import progress, say
 from crop_reasoning.models import nano
 from crop_reasoning.models.families import Family
+from crop_reasoning.reasoning.dialogs import Dialog
+from crop_reasoning.reasoning.store import read_dialogs
 from crop_reasoning.records import CropRecord, read_records
 from crop_reasoning.training import preflight, run_folder, samples
-from crop_reasoning.training.base_batches import Photo, collate, draw_batch, load_photos, pixel_batch
+from crop_reasoning.training.base_batches import Photo, collate, collate_dialogs, draw_batch, in_brief, load_photos, pixel_batch
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
 from crop_reasoning.training.base_tasks import corpus, draw_task
 from crop_reasoning.training.muon import Muon, is_layer_matrix
@@ -34,6 +36,8 @@ FINAL_SIGMA = 2.0
 LOOK_PHOTOS = 2  # a batch without words holds this many times the photos
 CHECKPOINT = run_folder.BASE_CHECKPOINT
 NANO = "nano"
+DIALOGS, IN_BRIEF = 0.75, 0.7
+"""Share of the batches with words that are conversations, where a recipe takes dialogues, and of those in brief."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,16 @@ def _records(recipe: Recipe) -> list[CropRecord]:
     if not records:
         raise DataError(f"{folder}: split {split} holds nothing to train base on; build it, or name another")
     return records
+
+
+def _dialogs(recipe: Recipe) -> list[Dialog]:
+    """The conversations of two turns that are learnt from, none unless the recipe says so."""
+    if not recipe.data.dialogs:
+        return []
+    found = [one for one in read_dialogs(recipe.data.folder, recipe.data.split) if len(one.history) == 1]
+    if not found:
+        raise DataError(f"{recipe.data.folder}: no dialogues of two turns; make them with `crop-reasoning data tasks`")
+    return found
 
 
 def _steps(recipe: Recipe, records: list[CropRecord]) -> int:
@@ -118,6 +132,7 @@ def train_base(
     state = _start(model, recipe, run / CHECKPOINT if resume else None)
     run_folder.rewind(run, state.step)
     buckets = load_photos(records, data, processor, family)
+    dialogs = _dialogs(recipe)
     integers, options = integer_tokens(processor.tokenizer), recipe.base or BaseOptions()
     total = _steps(recipe, records)
     loss = None
@@ -127,7 +142,7 @@ def train_base(
         if step < options.look_steps:
             found = _look(state, buckets, processor, family, recipe)
         else:
-            found = _speak(state, buckets, processor, family, recipe, integers, sigma)
+            found = _speak(state, buckets, processor, family, recipe, integers, sigma, dialogs)
         loss = _step(state, found, recipe, pace)
         state.step = step + 1
         if state.step % recipe.log_steps == 0:
@@ -202,9 +217,17 @@ def _speak(
     recipe: Recipe,
     integers: Any,
     sigma: float,
+    dialogs: list[Dialog],
 ) -> Any:
     """The loss of a batch's answers and, if they are about photos, their grounding."""
-    model, photos = state.model, draw_batch(buckets, recipe.optim.batch_size, state.rng)
+    model = state.model
+    if dialogs and state.rng.random() < DIALOGS:
+        drawn = [dialogs[index] for index in state.rng.integers(len(dialogs), size=recipe.optim.batch_size)]
+        if state.rng.random() < IN_BRIEF:
+            drawn = [in_brief(dialog) for dialog in drawn]
+        batch, labels = collate_dialogs(drawn, processor, family)
+        return answer_loss(model.lm_head, model.model(**batch).last_hidden_state, labels, integers, sigma)
+    photos = draw_batch(buckets, recipe.optim.batch_size, state.rng)
     batch, labels = collate(draw_task(state.rng), photos, processor, family, state.rng)
     seen: list[Any] = []
     hook = model.model.visual.merger.register_forward_hook(lambda _module, _inputs, out: seen.append(out))

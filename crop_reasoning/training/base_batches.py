@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,15 @@ from crop_reasoning.models.families import Family
 from crop_reasoning.models.pixels import patchify
 from crop_reasoning.models.processors import vision_budget
 from crop_reasoning.reasoning.chat import user
+from crop_reasoning.reasoning.dialogs import Dialog, messages
+from crop_reasoning.reasoning.prompts import BRIEF
+from crop_reasoning.reasoning.rationale import Rationale, render
 from crop_reasoning.records import CropRecord
 from crop_reasoning.training.base_tasks import Task, base_task, mirrored
 from crop_reasoning.training.batches import IGNORED, padded
+
+NO_PHOTO = ImagePlan((1000, 1000), (1000, 1000), 0, "qwen3_vl")
+"""The plan of a conversation whose photo is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,42 @@ def collate(
         pixels, grid = pixel_batch(photos, processor)
         batch["pixel_values"], batch["image_grid_thw"] = pixels, grid
     return batch, labels
+
+
+def collate_dialogs(dialogs: list[Dialog], processor: Any, family: Family) -> tuple[dict[str, Any], Any]:
+    """Model inputs and labels of the last answers of conversations, without their photos: what they are about stands in
+    the turns before, so that words and earlier crops have to be read."""
+    rows = []
+    for dialog in dialogs:
+        asked = messages(dialog.history, dialog.ask, BRIEF, family.codec, NO_PHOTO)
+        texts = [{**turn, "content": [part for part in turn["content"] if part["type"] == "text"]} for turn in asked]
+        prompt = processor.apply_chat_template(texts, add_generation_prompt=True, tokenize=False)
+        answer = render(dialog.answer, family.codec, NO_PHOTO)
+        rows.append((processor.tokenizer(prompt).input_ids, _answer_ids(Task("", answer), processor.tokenizer)))
+    batch = padded(rows, processor)
+    return batch, batch["input_ids"].masked_fill(batch.pop("completion_mask") == 0, IGNORED)
+
+
+def in_brief(dialog: Dialog) -> Dialog:
+    """The same conversation in half as many words: the crops and the subject of earlier answers, and of the last one
+    the proposals it compares, the crop before and the target. Copying and changing a box is learnt sooner from these."""
+    history = tuple(
+        replace(exchange, answer=replace(exchange.answer, elements=(), proposals=()))
+        for exchange in dialog.history
+        if isinstance(exchange.answer, Rationale)
+    )
+    answer = dialog.answer
+    compared = {answer.decision.box, *(one.answer.decision.box for one in history if isinstance(one.answer, Rationale))}
+    return replace(
+        dialog,
+        history=history,
+        answer=replace(
+            answer,
+            elements=(),
+            proposals=tuple(one for one in answer.proposals if one.box in compared),
+            decision=replace(answer.decision, why=answer.decision.why.partition(",")[0]),
+        ),
+    )
 
 
 def _answer_ids(task: Task, tokenizer: Any) -> list[int]:

@@ -24,7 +24,7 @@ NOT_TRAINING = ("eval", "launch")
 """Folders under `recipes/` that hold files of other kinds."""
 NOT_IN_BASE = (
     *("model.attention", "model.dtype", "model.quantize", "prompt", "data.max_tokens"),
-    *("data.dialogs", "optim.micro_batch_size", "optim.schedule", "report_to"),
+    *("optim.micro_batch_size", "optim.schedule", "report_to"),
 )
 """Keys that base training, whose loop is its own, does not read: they must have their defaults."""
 
