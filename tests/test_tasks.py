@@ -395,3 +395,30 @@ def test_a_conversation_in_brief_asks_and_answers_the_same(folder: Path) -> None
             assert isinstance(after.answer, Rationale)
             assert (before.ask, before.answer.decision) == (after.ask, after.answer.decision)
             assert not after.answer.proposals
+
+
+def test_a_photo_without_a_known_subject_gets_a_measured_one(tmp_path: Path) -> None:
+    from PIL import Image, ImageDraw
+
+    from crop_reasoning.records import ImageRef, ScoredCrop, write_jsonl
+
+    drawn = [Box(0.3, 0.35, 0.55, 0.7), None]
+    records = []
+    for number, place in enumerate(drawn):
+        image = Image.new("RGB", (400, 300), (70, 110, 90))
+        if place:
+            x1, y1, x2, y2 = to_xyxy_px(place, image.size)
+            ImageDraw.Draw(image).ellipse((x1, y1, x2, y2), fill=(240, 60, 30))
+        path = tmp_path / f"{number}.png"
+        image.save(path)
+        crops = (ScoredCrop(Box(0.1, 0.1, 0.8, 0.9), 1.0, "people"), ScoredCrop(Box(0.4, 0.1, 1, 1), 0.2, "people"))
+        ref = ImageRef(path.name, sha256_of(path), image.size)
+        records.append(CropRecord(f"photo-{number}", "photos", "train", ref, crops))
+    write_jsonl(tmp_path / "records.jsonl", records)
+    counts = write_dialogs(tmp_path, tasks=["subject"])
+    assert counts["skipped"] == {"subject: no subject stands out": 1}
+    (found,) = read_dialogs(tmp_path)
+    assert found.ask.subject is not None
+    assert drawn[0] is not None
+    assert iou(found.ask.subject, drawn[0]) > 0.8
+    assert found.answer.decision.box == Box(0.1, 0.1, 0.8, 0.9)

@@ -26,7 +26,15 @@ from crop_reasoning.reasoning.dialogs import Dialog
 from crop_reasoning.reasoning.store import read_dialogs
 from crop_reasoning.records import CropRecord, read_records
 from crop_reasoning.training import preflight, run_folder, samples
-from crop_reasoning.training.base_batches import Photo, collate, collate_dialogs, draw_batch, in_brief, load_photos, pixel_batch
+from crop_reasoning.training.base_batches import (
+    Photo,
+    collate,
+    collate_dialogs,
+    draw_batch,
+    in_brief,
+    load_photos,
+    pixel_batch,
+)
 from crop_reasoning.training.base_losses import answer_loss, grounding_loss, integer_tokens
 from crop_reasoning.training.base_tasks import corpus, draw_task
 from crop_reasoning.training.muon import Muon, is_layer_matrix

@@ -102,8 +102,8 @@ def collate_dialogs(dialogs: list[Dialog], processor: Any, family: Family) -> tu
 
 
 def in_brief(dialog: Dialog) -> Dialog:
-    """The same conversation in half as many words: the crops and the subject of earlier answers, and of the last one
-    the proposals it compares, the crop before and the target. Copying and changing a box is learnt sooner from these."""
+    """The same conversation in half as many words: subject and crop of earlier answers, and of the last one the crop
+    before and the target among its proposals. To copy a box and to change it is learnt sooner from these."""
     history = tuple(
         replace(exchange, answer=replace(exchange.answer, elements=(), proposals=()))
         for exchange in dialog.history
