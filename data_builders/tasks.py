@@ -20,8 +20,9 @@ from crop_reasoning.log import progress
 from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.reasoning.dialogs import Ask, Dialog
 from crop_reasoning.reasoning.intents import ASPECT, KEEP, SUBJECT, WHOLE_SUBJECT
+from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import DIALOGS, TASK_RECORDS, element_from_json
-from crop_reasoning.reasoning.task_author import PHRASES, task_answer
+from crop_reasoning.reasoning.task_author import AUTHOR, PHRASES, task_answer
 from crop_reasoning.records import CropRecord, read_records, to_json, write_jsonl
 from data_builders import task_photos
 from data_builders.refinements import refine
@@ -73,8 +74,9 @@ def write_dialogs(
         raise DataError(f"{folder}: no dialogue could be made ({dict(skipped) or 'it has no crops'})")
     task_photos.remove_others(folder, records)
     write_jsonl(folder / TASK_RECORDS, records)
+    written_by = {"author": AUTHOR, "seed": seed, "grammar": GRAMMAR}
     return {
-        "dialogs": write_jsonl(folder / DIALOGS, (to_json(dialog) for dialog in dialogs)),
+        "dialogs": write_jsonl(folder / DIALOGS, ({**to_json(dialog), **written_by} for dialog in dialogs)),
         "photos": len(records),
         "tasks": {name: dict(sorted(found.items())) for name, found in counts.items() if found},
         "skipped": dict(sorted(skipped.items())),

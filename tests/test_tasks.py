@@ -203,6 +203,11 @@ def test_a_dialogue_of_an_unknown_record_is_refused(folder: Path, tmp_path: Path
         read_dialogs(tmp_path / "copy")
 
 
+def test_every_line_says_who_wrote_it(folder: Path) -> None:
+    lines = [json.loads(line) for line in (folder / DIALOGS).read_text().splitlines()]
+    assert {(line["author"], line["seed"], line["grammar"]) for line in lines} == {("tasks/1", 3, "rationale/1")}
+
+
 def test_an_unknown_task_is_refused(folder: Path) -> None:
     with pytest.raises(RecipeError, match="task 'tilt': expected some of aspect, subject, keep, refine"):
         write_dialogs(folder, tasks=["tilt"])
