@@ -113,7 +113,7 @@ def test_every_verb_has_help_with_an_example(verb: tuple[str, ...]) -> None:
 
 def test_the_verbs_are_those_that_are_promised() -> None:
     promised = "quickstart doctor train predict score evaluate analyse crop chat serve"
-    of_data = "build check decontaminate export import pairs rationales show shard split stats"
+    of_data = "build check decontaminate export import pairs rationales show shard split stats tasks"
     grouped = {("data", verb) for verb in of_data.split()}
     grouped |= {("recipe", verb) for verb in ("ls", "check", "show")}
     assert set(verbs()) == {(verb,) for verb in promised.split()} | grouped
