@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import author_rationale
+from crop_reasoning.authors.tasks import PHRASES, task_answer
 from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import WHOLE, Box, centered, inside
-from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.reasoning.dialogs import Ask, Dialog, Exchange
 from crop_reasoning.reasoning.intents import CANNOT, INTENTS, WHOLE_SUBJECT, Facts
 from crop_reasoning.reasoning.rationale import Element, Rationale
-from crop_reasoning.reasoning.task_author import PHRASES, task_answer
 from crop_reasoning.records import CropRecord
 from crop_reasoning.serving.wishes import aspect_after
 from data_builders.task_targets import ASPECTS, Aspect, answer_to, cannot, of_aspect

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import author_rationale
+from crop_reasoning.authors.tasks import AUTHOR, PHRASES, task_answer
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.geometry import WHOLE, Box, inside, to_xyxy_px
 from crop_reasoning.log import progress
-from crop_reasoning.reasoning.author import author_rationale
 from crop_reasoning.reasoning.dialogs import Ask, Dialog
 from crop_reasoning.reasoning.intents import ASPECT, KEEP, SUBJECT, WHOLE_SUBJECT
 from crop_reasoning.reasoning.rationale import GRAMMAR
 from crop_reasoning.reasoning.store import DIALOGS, TASK_RECORDS, element_from_json
-from crop_reasoning.reasoning.task_author import AUTHOR, PHRASES, task_answer
 from crop_reasoning.records import CropRecord, read_records, to_json, write_jsonl
 from data_builders import task_photos
 from data_builders.refinements import refine

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from crop_reasoning.authors.boxes import ORDINALS
+from crop_reasoning.authors.tasks import BEFORE, PHRASES
 from crop_reasoning.codecs import decode, encode, thousandths
 from crop_reasoning.errors import DataError, RecipeError
 from crop_reasoning.evaluation.dialogs import facts_of
 from crop_reasoning.geometry import WHOLE, Box, inside, iou, to_xyxy_px
 from crop_reasoning.images import ImagePlan, load_upright, sha256_of
-from crop_reasoning.reasoning.author import ORDINALS
 from crop_reasoning.reasoning.dialogs import Dialog
 from crop_reasoning.reasoning.intents import (
     CANNOT,
@@ -31,7 +32,6 @@ from crop_reasoning.reasoning.intents import (
     intents_of,
 )
 from crop_reasoning.reasoning.store import DIALOGS, TASK_RECORDS, read_dialog_records, read_dialogs
-from crop_reasoning.reasoning.task_author import BEFORE, PHRASES
 from crop_reasoning.records import CropRecord, read_records
 from crop_reasoning.serving.guards import MODEL, SHRINK, guard
 from crop_reasoning.serving.wishes import read_wishes

@@ -15,11 +15,10 @@ from pathlib import Path
 from crop_reasoning.engines.base import Engine
 from crop_reasoning.errors import DataError
 from crop_reasoning.evaluation.dialog_measures import DialogOutcome, Measure, balanced_accuracy, measures
-from crop_reasoning.evaluation.predict import checked_photo
 from crop_reasoning.evaluation.statistics import Interval, bootstrap_mean
 from crop_reasoning.files import written_whole
 from crop_reasoning.geometry import Size
-from crop_reasoning.images import plan_image
+from crop_reasoning.images import load_recorded, plan_image
 from crop_reasoning.log import progress, say
 from crop_reasoning.reasoning.dialogs import Dialog
 from crop_reasoning.reasoning.intents import Facts
@@ -154,7 +153,7 @@ def _ask(engine: Engine, folder: Path, records: dict[str, CropRecord], batch: Se
     for dialog in batch:
         record = records[dialog.record_id]
         try:
-            checked_photo(record, folder)
+            load_recorded(folder / record.image.path, record.image.wh, record.image.sha256)
             prepared.append(prepare(engine, folder / record.image.path, request_for(dialog)))
         except DataError as problem:
             say(f"a dialogue of {dialog.record_id} counts as a failure: {problem}")

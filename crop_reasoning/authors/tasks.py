@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crop_reasoning.authors.boxes import PROPOSALS, reason, why
 from crop_reasoning.composition.placement import served_elements
 from crop_reasoning.geometry import Box, iou
-from crop_reasoning.reasoning.author import PROPOSALS, reason, why
 from crop_reasoning.reasoning.rationale import Decision, Element, Proposal, Rationale
 
 AUTHOR = "tasks/1"
