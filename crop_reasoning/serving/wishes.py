@@ -23,8 +23,15 @@ _SIDE = r"\d{1,4}(?:\.\d{1,2})?"
 _RATIO = re.compile(rf"({_SIDE}) ?[:x×] ?({_SIDE})")
 _TOKEN = re.compile(rf"{_SIDE} ?[:x×] ?{_SIDE}(?![\d:])|[\w']+|[.,;!?]")
 _SCALES = {"tighter": "tighter", "closer": "tighter", "looser": "looser", "wider": "wider"}
+_PHRASES = {
+    **dict.fromkeys([("zoom", "in"), ("come", "in"), ("go", "in"), ("push", "in")], "tighter"),
+    **dict.fromkeys([("too", "loose"), ("too", "wide"), ("too", "much", "around")], "tighter"),
+    **dict.fromkeys([("zoom", "out"), ("step", "back"), ("pull", "back"), ("back", "off"), ("too", "tight")], "looser"),
+}
+_WHOLE = re.compile(r"(?:use|keep|show|take|back to) (?:the )?(?:whole|full|entire) (?:photo|frame|picture|image)")
+_ONE_SIDE = {"side", "left", "right", "top", "bottom", "edge", "above", "below"}
 _DIRECTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-_MOVES = ("move", "shift")
+_MOVES = ("move", "shift", "pan", "bring", "further")
 _BETWEEN = {"it", "the", "crop", "frame", "box", "a", "bit", "little", "slightly", "more", "further", "to", "and"}
 _SHAPED = ("it", "crop", "photo", "picture", "image", "frame")
 _OF_SHAPE = ("crop", "format", "ratio", "aspect")
@@ -87,12 +94,15 @@ def read_wishes(words: str) -> Wishes:
             aspect, free = parse_aspect(token), False
         elif token == "square" and _asks_for_square(tokens[index - 1] if index else ".", after):
             aspect, free = (1, 1), False
-        elif token in _SCALES:
-            scales.add(_SCALES[token])
+        elif scale := _SCALES.get(token) or _phrase(tokens, index):
+            scales.add(scale)
         elif token in _MOVES:
             move = _direction(tokens[index + 1 :])
         elif token == "keep" and after == "everything":
             keep = index + 2 == len(tokens) or tokens[index + 2] in (*_PUNCTUATION, "please")
+        elif whole := _WHOLE.match(" ".join(tokens[index:])):
+            rest = tokens[index + len(whole[0].split()) :]
+            keep = not rest or rest[0] in (*_PUNCTUATION, "please")
         elif token in ("free", "any") and after in ("ratio", "aspect", "format"):
             aspect, free = None, True
     return Wishes(aspect, free, scales.pop() if len(scales) == 1 else None, move, keep)
@@ -124,6 +134,14 @@ def adds_something(words: str) -> bool:
 
     rest = _TOKEN.sub(drop, words.lower())
     return any(not character.isspace() and character not in string.punctuation for character in rest)
+
+
+def _phrase(tokens: list[str], index: int) -> str | None:
+    """The wish of size that several words make together; a side that is too tight wants room there, not a size."""
+    if _ONE_SIDE & set(tokens[max(0, index - 3) : index]):
+        return None
+    spoken = (scale for words, scale in _PHRASES.items() if tuple(tokens[index : index + len(words)]) == words)
+    return next(spoken, None)
 
 
 def _negated(tokens: list[str], index: int) -> bool:
