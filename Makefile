@@ -10,7 +10,7 @@ quickstart: $(VENV)/installed
 	$(BIN)/crop-reasoning quickstart
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m slow --timeout 1200
