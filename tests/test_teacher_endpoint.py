@@ -179,7 +179,9 @@ def test_trouble_that_passes_is_waited_out_and_counted(folder: Path, trouble: Ac
     assert not found["unanswered"]
 
 
-@pytest.mark.parametrize("retry_after", ["0.4", formatdate(time.time() + 3600, usegmt=True), "no number"])
+@pytest.mark.parametrize(
+    "retry_after", ["0.4", formatdate(time.time() + 3600, usegmt=True), "no number"], ids=["seconds", "date", "neither"]
+)
 def test_retry_after_is_honored_in_seconds_or_as_a_date(retry_after: str) -> None:
     busy = Act(429, {"error": {"message": "slow down"}}, {"retry-after": retry_after})
     stop, trouble = threading.Event(), Counter[str]()
