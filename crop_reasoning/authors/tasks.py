@@ -1,6 +1,6 @@
 """The offline author's answers in conversations: what was asked, and what the boxes prove about it.
 
-The grammar and the words are those of `author`. What is added compares with the crop before, which stands among the
+The grammar and the words are those of `boxes`. What is added compares with the crop before, which stands among the
 proposals of every later turn; proposals are real ways to do what was asked, the target's place among them is uniform.
 """
 

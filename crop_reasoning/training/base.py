@@ -231,8 +231,7 @@ def _speak(
     model = state.model
     if dialogs and state.rng.random() < DIALOGS:
         drawn = [dialogs[index] for index in state.rng.integers(len(dialogs), size=recipe.optim.batch_size)]
-        if state.rng.random() < IN_BRIEF:
-            drawn = [in_brief(dialog) for dialog in drawn]
+        drawn = [in_brief(one) for one in drawn] if state.rng.random() < IN_BRIEF else drawn
         batch, labels = collate_dialogs(drawn, processor, family)
         return answer_loss(model.lm_head, model.model(**batch).last_hidden_state, labels, integers, sigma)
     photos = draw_batch(buckets, recipe.optim.batch_size, state.rng)
