@@ -23,7 +23,7 @@ _SIDE = r"\d{1,4}(?:\.\d{1,2})?"
 _RATIO = re.compile(rf"({_SIDE}) ?[:x×] ?({_SIDE})")
 _TOKEN = re.compile(rf"{_SIDE} ?[:x×] ?{_SIDE}(?![\d:])|[\w']+|[.,;!?]")
 _SCALES = {"tighter": "tighter", "closer": "tighter", "looser": "looser", "wider": "wider"}
-_PHRASES = {
+_PHRASES: dict[tuple[str, ...], str] = {
     **dict.fromkeys([("zoom", "in"), ("come", "in"), ("go", "in"), ("push", "in")], "tighter"),
     **dict.fromkeys([("too", "loose"), ("too", "wide"), ("too", "much", "around")], "tighter"),
     **dict.fromkeys([("zoom", "out"), ("step", "back"), ("pull", "back"), ("back", "off"), ("too", "tight")], "looser"),
