@@ -34,7 +34,7 @@ def main() -> None:
     crops = [Box(*(float(value) for value in corner)) for corner in corners]
     spent: dict[str, list[float]] = {}
     for path in sorted(arguments.folder.glob("*.jpg"))[: arguments.photos]:
-        for name, work in _parts(load_upright(path), crops).items():
+        for name, work in parts(load_upright(path), crops).items():
             start = time.process_time()
             work()
             spent.setdefault(name, []).append(1000 * (time.process_time() - start))
@@ -43,7 +43,8 @@ def main() -> None:
         print(f"| {name} | {statistics.median(values):.1f} | {max(values):.1f} |")
 
 
-def _parts(image: Any, crops: list[Box]) -> dict[str, Callable[[], Any]]:
+def parts(image: Any, crops: list[Box]) -> dict[str, Callable[[], Any]]:
+    """What is timed, by name; each does its work anew when called."""
     seen = primitives(working_frame(image)[0])
     frame = Frame(0, 0, *seen.wh)
     segments, coarse = lines.find_segments(seen)
@@ -55,7 +56,7 @@ def _parts(image: Any, crops: list[Box]) -> dict[str, Callable[[], Any]]:
         "channels and gradients": lambda: primitives(working_frame(image)[0]),
         "segments": lambda: lines.find_segments(seen),
         "lines": lambda: lines.find_lines(segments, seen),
-        "curves": lambda: curves.find_curves(coarse, seen, subjects.saliency),
+        "curves": lambda: curves.find_curves(coarse, seen, subjects),
         "triangles": lambda: triangles.find_triangles(straight, frame, seen.noise),
         "structure": lambda: symmetry.find_structure(seen),
         "pattern": lambda: patterns.find_pattern(structure),

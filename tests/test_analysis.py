@@ -247,3 +247,11 @@ def test_a_tilt_is_told_only_of_a_level_line_that_is_seen() -> None:
     assert "pattern" in {each.name for each in found.elements}
     assert "horizontal" not in {each.name for each in found.elements}
     assert found.tilt is None
+
+
+def test_every_part_of_the_speed_benchmark_runs() -> None:
+    """A part whose inputs had changed once ended the whole table."""
+    from benchmarks.analysis_speed import parts
+
+    for work in parts(scene("curved", 1).image, [WHOLE]).values():
+        work()
