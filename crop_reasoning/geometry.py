@@ -118,6 +118,16 @@ def edges_px(box: Box, wh: Size) -> tuple[float, float, float, float]:
     return (box.x1 * w, box.y1 * h, box.x2 * w, box.y2 * h)
 
 
+def point_px(point: Sequence[float], wh: Size) -> tuple[float, float]:
+    """A point (x, y) in [0,1] as continuous pixels of an image of `wh`; points outside stay outside.
+
+    >>> point_px((0.5, 1.25), (400, 200))
+    (200.0, 250.0)
+    """
+    x, y = point
+    return (x * wh[0], y * wh[1])
+
+
 def aspect_px(box: Box, wh: Size) -> float:
     """Width over height of a box in pixels of an image of size `wh`."""
     w, h = wh

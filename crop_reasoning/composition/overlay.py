@@ -23,7 +23,7 @@ from crop_reasoning.composition.strokes import (
     supersampling,
     tag_size,
 )
-from crop_reasoning.geometry import Box, Size, to_xyxy_px
+from crop_reasoning.geometry import Box, Size, point_px, to_xyxy_px
 from crop_reasoning.reasoning.rationale import Element
 
 COLORS: dict[str, str] = {
@@ -97,14 +97,13 @@ def _rectangle(kind: str, box: Box, wh: Size, width: float, label: str = "", wei
 
 
 def _element_strokes(element: Element, wh: Size, width: float) -> list[Stroke]:
-    w, h = wh
     if element.line:
-        x1, y1, x2, y2 = element.line
-        return [_stroke("element", ((x1 * w, y1 * h), (x2 * w, y2 * h)), label=element.name)]
+        ends = (point_px(element.line[:2], wh), point_px(element.line[2:], wh))
+        return [_stroke("element", ends, label=element.name)]
     if element.box:
         return [_rectangle("element", element.box, wh, width, element.name)]
     if element.point:
-        x, y = element.point[0] * w, element.point[1] * h
+        x, y = point_px(element.point, wh)
         circle = _stroke("element", ring((x, y), 3.2 * width), label=element.name)
         return [circle, _stroke("element", ((x, y), (x, y)), 2.0)]
     return []

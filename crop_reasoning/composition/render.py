@@ -36,7 +36,7 @@ from crop_reasoning.composition.strokes import (
     ring,
     supersampling,
 )
-from crop_reasoning.geometry import Box, Size
+from crop_reasoning.geometry import Box, Size, point_px
 from crop_reasoning.images import to_rgb
 
 VERSION = "guides/1"
@@ -177,16 +177,15 @@ def _evidence_strokes(evidence: Evidence, wh: Size, width: float) -> list[Stroke
     kind = evidence.name
     if kind not in GUIDE_COLORS:  # the rule of thirds: its grid is there already
         return []
-    w, h = wh
     if evidence.point:
         return _placement_strokes(kind, evidence.point, wh)
     strokes: list[Stroke] = []
     if evidence.box:
         strokes.append(_boxed(kind, evidence.box, wh, width))
     if evidence.polygon:
-        strokes += _cut(kind, [(x * w, y * h) for x, y in (*evidence.polygon, evidence.polygon[0])], wh, label=kind)
+        strokes += _cut(kind, [point_px(each, wh) for each in (*evidence.polygon, evidence.polygon[0])], wh, label=kind)
     if evidence.path:
-        strokes += _cut(kind, [(x * w, y * h) for x, y in evidence.path], wh, label=kind)
+        strokes += _cut(kind, [point_px(each, wh) for each in evidence.path], wh, label=kind)
     if evidence.line:
         strokes += _cut(kind, _ends(evidence.line, wh), wh, label=kind)
     for line in evidence.leading:
@@ -195,7 +194,7 @@ def _evidence_strokes(evidence: Evidence, wh: Size, width: float) -> list[Stroke
     if evidence.vanishing:
         x, y = evidence.vanishing
         if 0 <= x <= 1 and 0 <= y <= 1:
-            strokes += _cut(kind, ring((x * w, y * h), 4 * width), wh, label="vanishing point")
+            strokes += _cut(kind, ring(point_px(evidence.vanishing, wh), 4 * width), wh, label="vanishing point")
     return strokes
 
 
@@ -226,8 +225,7 @@ def _stroke(kind: str, points: tuple[Px, ...], weight: float = 1.0, label: str =
 
 
 def _ends(line: tuple[float, float, float, float], wh: Size) -> tuple[Px, Px]:
-    x1, y1, x2, y2 = line
-    return (x1 * wh[0], y1 * wh[1]), (x2 * wh[0], y2 * wh[1])
+    return point_px(line[:2], wh), point_px(line[2:], wh)
 
 
 def _halo(kind: str) -> Ink:

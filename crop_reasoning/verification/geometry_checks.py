@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from crop_reasoning.composition.analysis import Evidence, Measured
 from crop_reasoning.composition.placement import within
-from crop_reasoning.geometry import Box, Size, iou
+from crop_reasoning.geometry import Box, Size, iou, point_px
 from crop_reasoning.reasoning.rationale import Element, Line, Point
 from crop_reasoning.verification.frames import Seen
 
@@ -90,14 +90,13 @@ def _boxes(found: list[Evidence], seen: Seen) -> Iterator[Box]:
 def _same_line(claimed: Line, measured: Line, wh: Size) -> bool:
     if abs((_angle(claimed, wh) - _angle(measured, wh) + 90) % 180 - 90) > LINE_DEGREES:
         return False
-    w, h = wh
-    ax, ay, bx, by = (value * side for value, side in zip(measured, (w, h, w, h), strict=True))
+    (ax, ay), (bx, by) = point_px(measured[:2], wh), point_px(measured[2:], wh)
     length = math.hypot(bx - ax, by - ay)
     if length == 0:
         return False
     along = []
-    for x, y in ((claimed[0] * w, claimed[1] * h), (claimed[2] * w, claimed[3] * h)):
-        if abs((x - ax) * (by - ay) - (y - ay) * (bx - ax)) / length > LINE_OFF * math.hypot(w, h):
+    for x, y in (point_px(claimed[:2], wh), point_px(claimed[2:], wh)):
+        if abs((x - ax) * (by - ay) - (y - ay) * (bx - ax)) / length > LINE_OFF * math.hypot(*wh):
             return False
         along.append(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length)
     shared = min(max(along), length) - max(min(along), 0.0)
@@ -105,10 +104,10 @@ def _same_line(claimed: Line, measured: Line, wh: Size) -> bool:
 
 
 def _angle(line: Line, wh: Size) -> float:
-    return math.degrees(math.atan2((line[3] - line[1]) * wh[1], (line[2] - line[0]) * wh[0]))
+    (x1, y1), (x2, y2) = point_px(line[:2], wh), point_px(line[2:], wh)
+    return math.degrees(math.atan2(y2 - y1, x2 - x1))
 
 
 def _apart(a: Point, b: Point, wh: Size) -> float:
     """Distance of two points, as a share of the diagonal."""
-    w, h = wh
-    return math.hypot((a[0] - b[0]) * w, (a[1] - b[1]) * h) / math.hypot(w, h)
+    return math.dist(point_px(a, wh), point_px(b, wh)) / math.hypot(*wh)
