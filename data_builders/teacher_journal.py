@@ -19,6 +19,7 @@ from crop_reasoning.errors import DataError
 from crop_reasoning.geometry import Box
 from crop_reasoning.json_fields import as_box
 from crop_reasoning.locks import held
+from crop_reasoning.log import say
 from crop_reasoning.records import PAIRS, CropRecord, Pair, read_pairs, read_records
 from crop_reasoning.verification.verify import VERSION, Contradiction
 
@@ -73,13 +74,15 @@ class Journal:
         self._lock = threading.Lock()
         self._entries: dict[str, list[Entry]] = {}
         file.seek(0)
-        content = file.read()
+        content, torn = file.read(), 0
         for line in content.splitlines():
             try:
                 value = json.loads(line)
                 self._keep(value["key"], value["attempt"], _entry(value))
             except (ValueError, KeyError, TypeError, AttributeError, DataError):
-                continue  # cut short by a crash
+                torn += 1  # cut short by a crash
+        if torn:
+            say(f"{JOURNAL}: {torn} lines were cut short and are left out; what they answered is asked for again")
         if content and not content.endswith(b"\n"):
             file.write(b"\n")
 

@@ -312,7 +312,9 @@ def test_an_answer_that_is_right_at_the_second_attempt_is_kept(folder: Path) -> 
     assert (found["rationales"], found["refused"], found["refused_at_first"]) == (1, {}, {"contradicted": 1})
 
 
-def test_a_line_that_a_crash_cut_short_is_asked_for_again_and_nothing_else(folder: Path) -> None:
+def test_a_line_that_a_crash_cut_short_is_told_and_asked_for_again_and_nothing_else(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with teaching() as teacher:
         taught(folder, teacher.url)
         before, asked = files(folder), len(teacher.asked)
@@ -320,6 +322,7 @@ def test_a_line_that_a_crash_cut_short_is_asked_for_again_and_nothing_else(folde
         journal.write_bytes(journal.read_bytes()[:-40])
         taught(folder, teacher.url)
         assert len(teacher.asked) == asked + 1
+        assert "1 lines were cut short and are left out" in capsys.readouterr().err
         taught(folder, teacher.url)
         assert len(teacher.asked) == asked + 1, "the line after the torn one is whole"
     assert files(folder) == before
